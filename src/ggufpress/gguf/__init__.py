@@ -1,0 +1,1 @@
+"""The GGUF container: typed values, the header, the reader."""

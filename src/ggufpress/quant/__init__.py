@@ -1,0 +1,1 @@
+"""Quantization: the tensor types and the native kernels behind one NumPy face."""

@@ -1,0 +1,1 @@
+"""What is read: a checkpoint described by its headers, and tensor bytes in slabs."""
