@@ -1,0 +1,111 @@
+"""Operations on tensors, for planning and for streaming.
+
+An op only moves values along the first axis (of a matrix: its rows), so it works on any data type and on slabs of rows:
+`period(shape)` says how many rows belong together, and `apply` takes whole periods. Each op has an inverse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ggufpress.errors import MappingError
+
+Shape: TypeAlias = tuple[int, ...]
+Array: TypeAlias = NDArray[Any]
+
+
+class Op(Protocol):
+    """What the planner and the pipeline ask of an operation."""
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The shape that `apply` gives for a whole tensor of `shape`. Raises MappingError where it does not fit."""
+
+    def period(self, shape: Shape) -> int:
+        """Rows that must be processed together, for a whole tensor of `shape`."""
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The result for `rows`: whole periods along the first axis."""
+
+    def inverse(self) -> Op:
+        """The op that undoes this one."""
+
+    def __str__(self) -> str:
+        """How a plan prints it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RopePermute:
+    """Rows of each head from two halves to pairs: a0 a1 b0 b1 -> a0 b0 a1 b1.
+
+    Hugging Face rotates the halves of a head against each other, llama.cpp neighbouring rows.
+    shapes: (n_head * head_dim, ...) -> the same, head_dim even. Exact: values only move.
+    """
+
+    n_head: int
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The same shape."""
+        if not shape or shape[0] % (2 * self.n_head):
+            raise MappingError(f"{shape[0] if shape else 0} rows do not divide into {self.n_head} heads of even size")
+        return shape
+
+    def period(self, shape: Shape) -> int:
+        """One head."""
+        return shape[0] // self.n_head
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The rows of whole heads in llama.cpp's order."""
+        halves = rows.reshape(-1, 2, period // 2, *rows.shape[1:])
+        return halves.swapaxes(1, 2).reshape(rows.shape)
+
+    def inverse(self) -> RopeUnpermute:
+        """Pairs to halves."""
+        return RopeUnpermute(self.n_head)
+
+    def __str__(self) -> str:
+        return f"rope-permute({self.n_head} heads)"
+
+
+@dataclass(frozen=True, slots=True)
+class RopeUnpermute:
+    """Rows of each head from pairs to two halves: a0 b0 a1 b1 -> a0 a1 b0 b1. Undoes RopePermute."""
+
+    n_head: int
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The same shape."""
+        return RopePermute(self.n_head).out_shape(shape)
+
+    def period(self, shape: Shape) -> int:
+        """One head."""
+        return shape[0] // self.n_head
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The rows of whole heads in Hugging Face's order."""
+        pairs = rows.reshape(-1, period // 2, 2, *rows.shape[1:])
+        return pairs.swapaxes(1, 2).reshape(rows.shape)
+
+    def inverse(self) -> RopePermute:
+        """Halves to pairs."""
+        return RopePermute(self.n_head)
+
+    def __str__(self) -> str:
+        return f"rope-unpermute({self.n_head} heads)"
+
+
+def stacked_shape(shapes: list[Shape]) -> Shape:
+    """The shape of equal tensors stacked along a new first axis, or of the tensor itself where there is one."""
+    return shapes[0] if len(shapes) == 1 else (len(shapes), *shapes[0])
+
+
+def compose(ops: tuple[Op, ...], shape: Shape) -> tuple[Shape, int]:
+    """The shape after all `ops`, and the rows that must be processed together for all of them."""
+    period = 1
+    for op in ops:
+        period = int(np.lcm(period, op.period(shape)))
+        shape = op.out_shape(shape)
+    return shape, period

@@ -1,0 +1,38 @@
+"""Which description takes which checkpoint: one table from class name to function."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+
+from ggufpress.arch import llama
+from ggufpress.arch.config import Config
+from ggufpress.arch.spec import Arch
+from ggufpress.errors import ConfigError, UnsupportedError
+from ggufpress.source.checkpoint import Checkpoint
+
+FAMILIES = (llama,)
+
+DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
+    name: family.describe for family in FAMILIES for name in family.CLASSES
+}
+
+
+def describe(checkpoint: Checkpoint) -> Arch:
+    """The description of `checkpoint`'s architecture.
+
+    Raises UnsupportedError for a class that no family takes, ConfigError for a config that makes no sense.
+    """
+    path = str(checkpoint.root / "config.json")
+    config = Config(checkpoint.config, path)
+    classes = config.find("architectures")
+    if not isinstance(classes, list) or not classes or not isinstance(classes[0], str):
+        raise ConfigError(f"{path}: architectures {'is missing' if classes is None else f'is {classes!r:.60}'}, "
+                          "a list with the name of the model's class was expected")  # fmt: skip
+    if classes[0] not in DESCRIBE:
+        near = difflib.get_close_matches(classes[0], DESCRIBE, n=3, cutoff=0.5) or sorted(DESCRIBE)[:3]
+        raise UnsupportedError(
+            f"{path}: the model class {classes[0]} is not supported yet",
+            hint=f"supported classes with the nearest names: {', '.join(near)}",
+        )
+    return DESCRIBE[classes[0]](config, classes[0])

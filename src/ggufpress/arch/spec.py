@@ -1,0 +1,73 @@
+"""How an architecture is described: frozen values that say which tensors a GGUF file has and where they come from.
+
+Nothing here computes on weights and nothing depends on the order of evaluation: names are whole templates that match
+exactly, and a rule is used or the plan fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ggufpress.arch.ops import Op, Shape
+from ggufpress.gguf.values import Value
+
+LAYER = "{i}"
+EXPERT = "{e}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One tensor of the GGUF file, made from one tensor of the checkpoint, or one per expert.
+
+    `source` and `target` are whole names in which `{i}` stands for a layer. A source with `{e}` names one tensor per
+    expert; they are stacked along a new first axis before `ops` are applied in order.
+    `shape` is what the config says the result must be. A rule that is not `required` may find no source.
+    Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
+    this is how llama.cpp's converter orders stacked experts.
+
+    Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
+    """
+
+    target: str
+    source: str
+    ops: tuple[Op, ...] = ()
+    shape: Shape | None = None
+    required: bool = True
+    batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A tensor of the checkpoint that the GGUF file does not have, and why."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A one-dimensional F32 tensor that follows from the config alone. Constants are written before all others."""
+
+    target: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Arch:
+    """The description of one checkpoint's architecture.
+
+    `name` is llama.cpp's (`general.architecture`). `metadata` holds the architecture's keys in file order, with
+    `general.file_type` where the converter puts it; its value belongs to the output and is set there.
+    `vocab` names the way the tokenizer files are read, `n_vocab` is the number of ids of the model.
+    """
+
+    name: str
+    hf_class: str
+    n_layer: int
+    n_expert: int
+    n_vocab: int | None
+    vocab: str
+    metadata: tuple[tuple[str, Value], ...]
+    rules: tuple[Rule, ...]
+    drops: tuple[Drop, ...] = ()
+    constants: tuple[Constant, ...] = ()

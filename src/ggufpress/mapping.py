@@ -1,0 +1,180 @@
+"""From a checkpoint's tensor index and an architecture's rules to the tensors of the GGUF model, types not yet chosen.
+
+The mapping is total: every source tensor is used or dropped by exactly one rule, every required target is made once,
+and every shape is what the config says. Otherwise it fails here, before a weight is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+
+from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
+from ggufpress.arch.spec import EXPERT, LAYER, Arch, Rule
+from ggufpress.errors import MappingError, UnsupportedError
+from ggufpress.quant.types import BF16, F16, F32, QType
+from ggufpress.source.checkpoint import Checkpoint, TensorRef
+
+SOURCE_TYPES: dict[str, QType] = {"F32": F32, "F16": F16, "BF16": BF16}
+"""Data types of safetensors that can be read, and the tensor type that holds them exactly."""
+
+LISTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """One tensor of the GGUF model: its sources in order, the ops on their stack, or the bytes of a constant.
+
+    `period` is the number of rows (leading axes flattened) that the ops need together; 1 where each row stands alone.
+    """
+
+    name: str
+    shape: Shape
+    sources: tuple[TensorRef, ...] = ()
+    ops: tuple[Op, ...] = ()
+    period: int = 1
+    constant: bytes = b""
+
+    @property
+    def n_params(self) -> int:
+        """Number of weights."""
+        return prod(self.shape)
+
+    @property
+    def dtype(self) -> QType:
+        """The type that holds the stored values exactly: F32 where the sources differ."""
+        types = {SOURCE_TYPES[ref.dtype] for ref in self.sources}
+        return types.pop() if len(types) == 1 else F32
+
+
+@dataclass(frozen=True, slots=True)
+class TensorMap:
+    """The tensors in the order in which the converter writes them, and what was left out on purpose (name, reason)."""
+
+    tensors: tuple[Derived, ...]
+    dropped: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    text: str
+    name: str = ""
+    candidates: Iterable[str] = ()
+
+    def __str__(self) -> str:
+        near = difflib.get_close_matches(self.name, list(self.candidates)[:5000], n=1, cutoff=0.7)
+        return f"{self.text} (nearest: {near[0]})" if near else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    rule: Rule
+    target: str
+    sources: tuple[str, ...]
+    batch: tuple[str, int] | None
+
+
+def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
+    """The mapping of `checkpoint` under `arch`. Raises MappingError or UnsupportedError, naming all that is wrong."""
+    index = checkpoint.tensors
+    instances = list(_instances(arch))
+    drops = {name: drop.reason for drop in arch.drops for name, _ in _per_layer(drop.source, arch.n_layer)}
+    taken = {source for instance in instances for source in instance.sources}
+
+    problems = [
+        _Problem(f"{name}: no rule takes it", name, taken) for name in index if name not in taken and name not in drops
+    ]
+    made: list[_Instance] = []
+    for instance in instances:
+        missing = [name for name in instance.sources if name not in index]
+        if not missing:
+            made.append(instance)
+        elif instance.rule.required or len(missing) < len(instance.sources):
+            problems += [
+                _Problem(f"{name} is missing: {instance.target} is made from it", name, index) for name in missing
+            ]
+    if problems:
+        raise _failed(checkpoint, arch, problems)
+
+    derived = {}
+    for instance in made:
+        try:
+            derived[instance.target] = _derive(instance, [index[name] for name in instance.sources])
+        except MappingError as error:
+            problems.append(_Problem(str(error)))
+    if problems:
+        raise _failed(checkpoint, arch, problems)
+
+    constants = [
+        Derived(c.target, (len(c.values),), constant=struct.pack(f"<{len(c.values)}f", *c.values))
+        for c in arch.constants
+    ]
+    ordered = [derived[target] for target in _converter_order(made, index)]
+    return TensorMap((*constants, *ordered), tuple((name, drops[name]) for name in index if name in drops))
+
+
+def _instances(arch: Arch) -> Iterator[_Instance]:
+    for rule in arch.rules:
+        for source, layer in _per_layer(rule.source, arch.n_layer):
+            names = (
+                tuple(source.replace(EXPERT, str(e)) for e in range(arch.n_expert)) if EXPERT in source else (source,)
+            )
+            target = rule.target.replace(LAYER, str(layer))
+            yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
+
+
+def _per_layer(template: str, n_layer: int) -> Iterator[tuple[str, int]]:
+    if LAYER not in template:
+        yield template, -1
+        return
+    for layer in range(n_layer):
+        yield template.replace(LAYER, str(layer)), layer
+
+
+def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
+    for ref in refs:
+        if ref.dtype not in SOURCE_TYPES:
+            raise UnsupportedError(
+                f"{ref.file}: {ref.name} is stored as {ref.dtype}, which cannot be read yet",
+                hint=f"readable types: {', '.join(SOURCE_TYPES)}",
+            )
+        if ref.shape != refs[0].shape:
+            raise MappingError(f"{ref.name} has shape {list(ref.shape)}, {refs[0].name} has {list(refs[0].shape)}")
+    rule = instance.rule
+    stacked = stacked_shape([ref.shape for ref in refs])
+    if 0 in stacked:
+        raise MappingError(f"{refs[0].name} is empty: its shape is {list(refs[0].shape)}")
+    if len(stacked) > 4:
+        raise MappingError(f"{refs[0].name} has {len(stacked)} dimensions, GGUF holds at most 4")
+    try:
+        shape, period = compose(rule.ops, stacked)
+    except MappingError as error:
+        raise MappingError(f"{refs[0].name}: {error}") from None
+    if rule.shape is not None and shape != rule.shape:
+        raise MappingError(f"{refs[0].name} makes {instance.target} of shape {list(shape)}, "
+                           f"the config asks for {list(rule.shape)}")  # fmt: skip
+    return Derived(instance.target, shape, tuple(refs), rule.ops, period)
+
+
+def _converter_order(made: list[_Instance], index: Mapping[str, TensorRef]) -> list[str]:
+    position = {name: i for i, name in enumerate(index)}
+    last = {id(inst): max(position[name] for name in inst.sources) for inst in made}
+    due: dict[tuple[str, int], int] = {}
+    for inst in made:
+        if inst.batch:
+            due[inst.batch] = max(due.get(inst.batch, 0), last[id(inst)])
+    keyed = [(due[inst.batch] if inst.batch else last[id(inst)], i, inst.target) for i, inst in enumerate(made)]
+    return [target for _, _, target in sorted(keyed)]
+
+
+def _failed(checkpoint: Checkpoint, arch: Arch, problems: list[_Problem]) -> MappingError:
+    listed = "".join(f"\n  {line}" for line in problems[:LISTED])
+    more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
+    count = "1 tensor does" if len(problems) == 1 else f"{len(problems)} tensors do"
+    return MappingError(
+        f"{checkpoint.root}: {count} not fit the rules of {arch.hf_class}:{listed}{more}",
+        hint="is the class in config.json the one of these weights, and is the download complete?",
+    )
