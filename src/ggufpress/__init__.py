@@ -1,1 +1,57 @@
-"""Turn a Hugging Face checkpoint into GGUF files."""
+"""Turn a Hugging Face checkpoint into GGUF files in one pass, with llama.cpp's very bytes.
+
+    import ggufpress
+    ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")
+
+Public names: plan, quantize, verify, inspect, quantize_rows, dequantize_rows, the values they return (Plan, Report,
+VerifyReport, Inspection) and GgufpressError, the root of all errors.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ggufpress.api import plan, quantize, verify
+    from ggufpress.errors import GgufpressError
+    from ggufpress.execute.run import Report
+    from ggufpress.inspection import Inspection, inspect
+    from ggufpress.planning import Plan
+    from ggufpress.quant.rows import dequantize_rows, quantize_rows
+    from ggufpress.proof.report import VerifyReport
+
+__all__ = [
+    "GgufpressError",
+    "Inspection",
+    "Plan",
+    "Report",
+    "VerifyReport",
+    "dequantize_rows",
+    "inspect",
+    "plan",
+    "quantize",
+    "quantize_rows",
+    "verify",
+]
+
+_HOMES = {
+    "GgufpressError": "errors",
+    "Inspection": "inspection",
+    "Plan": "planning",
+    "Report": "execute.run",
+    "VerifyReport": "proof.report",
+    "dequantize_rows": "quant.rows",
+    "inspect": "inspection",
+    "plan": "api",
+    "quantize": "api",
+    "quantize_rows": "quant.rows",
+    "verify": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # names are loaded on first use, so that the command line starts without numpy and tokenizers
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"ggufpress.{_HOMES[name]}"), name)

@@ -1,0 +1,81 @@
+"""`ggufpress`: the commands and what they share: errors become one sentence, a hint and an exit code."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from ggufpress.errors import GgufpressError
+
+EPILOG = """\b
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 bad input, 4 no space, 130 interrupted.
+Data goes to standard output, everything else to standard error."""
+
+COMMANDS = {
+    "quantize": "make GGUF files from a checkpoint",
+    "plan": "say what quantize would do, from headers only",
+    "inspect": "show what a GGUF file holds",
+    "verify": "check a GGUF file, also against its source",
+    "types": "list presets and tensor types",
+}
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Loads a command's module when it is asked for, so that `--help` and `--version` are quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command called `name`."""
+        if name not in COMMANDS:
+            return None
+        module = __import__(f"ggufpress.cli.{name}", fromlist=["command"])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in `--help`, without loading any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="ggufpress", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Turn a Hugging Face model into GGUF files: one command, one pass, llama.cpp's very bytes."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code: Any = cli.main(arguments, prog_name="ggufpress", standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: no file was left half-written", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of our output went away, as `| head` does
+        sys.stderr.close()
+        sys.exit(0)
+    except GgufpressError as error:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        if error.hint:
+            click.echo(f"\n{click.style('hint:', fg='cyan', bold=True)} {error.hint}", err=True)
+        sys.exit(error.exit_code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

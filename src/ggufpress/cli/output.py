@@ -1,0 +1,78 @@
+"""How results are shown: tables for people, JSON for programs, or only the essential with --quiet."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def shared_options(function: Function) -> Function:
+    """Add --json and --quiet, which every command has."""
+    function = click.option("--quiet", is_flag=True, help="Print only the essential: paths, or nothing.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="Print everything as JSON on standard output.")(
+        function
+    )
+
+
+def stdout() -> Console:
+    """Where data goes. Wide tables are not cut where nobody watches."""
+    return _console(sys.stdout, stderr=False)
+
+
+def stderr() -> Console:
+    """Where talk goes."""
+    return _console(sys.stderr, stderr=True)
+
+
+def _console(stream: Any, *, stderr: bool) -> Console:
+    width = None if stream.isatty() else 160
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def print_json(data: Any) -> None:
+    """Write `data` as JSON to standard output."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def human_bytes(count: float) -> str:
+    """A size with three digits: 638 MB. Units are powers of 1000, as on the Hub and on disks."""
+    for unit in UNITS:
+        if count < 999.5 or unit == UNITS[-1]:
+            digits = 0 if unit == "B" or count >= 100 else 1 if count >= 10 else 2
+            return f"{count:.{digits}f} {unit}"
+        count /= 1000
+    raise AssertionError
+
+
+def human_count(count: float) -> str:
+    """A number of weights: 1.10 B."""
+    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if count >= limit:
+            return f"{count / limit:.3g} {unit}"
+    return f"{count:.0f}"
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None, right: Sequence[int] = ()
+) -> Table:
+    """A table without frames; columns whose numbers stand in `right` are aligned to the right."""
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), header_style="dim"
+    )
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="right" if number in right else "left", no_wrap=True)
+    for row in rows:
+        # plain text: a file name with brackets is no markup
+        made.add_row(*(Text(cell) for cell in row))
+    return made

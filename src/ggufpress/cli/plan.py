@@ -1,0 +1,81 @@
+"""`ggufpress plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ggufpress.cli.output import human_bytes, human_count, print_json, shared_options, stderr, stdout, table
+from ggufpress.cli.source_options import source_options
+from ggufpress.footprint import CONTEXT, footprints
+from ggufpress.planning import OutputPlan, Plan, build_plan
+from ggufpress.source.resolve import resolve
+
+
+@click.command("plan")
+@source_options
+@shared_options
+def command(
+    source: str, types: tuple[str, ...], output: Path | None, via: str, layout: str, as_json: bool, quiet: bool
+) -> None:
+    """Say what `quantize` would do with SOURCE: every tensor, its type and size. Reads headers, no weights.
+
+    \b
+    ggufpress plan TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M
+    """
+    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout)
+    if as_json:
+        print_json(plan.to_json() | {"footprints": [print_.to_json() for print_ in footprints(plan)]})
+    elif quiet:
+        for made in plan.outputs:
+            click.echo(f"{made.path}\t{made.file_bytes}")
+    else:
+        show(plan)
+
+
+def show(plan: Plan) -> None:
+    """Print the plan for a person."""
+    console = stdout()
+    for output in plan.outputs:
+        console.print(table_of(output))
+        for tensor in output.fallbacks:
+            console.print(
+                f"fallback: {tensor.name} gets {tensor.qtype}: {tensor.fallback}", style="yellow", markup=False
+            )
+        how = (
+            f"as llama-quantize makes it from {output.via.name}" if output.via else "as llama.cpp's converter makes it"
+        )
+        console.print(
+            f"{output.path}: {human_bytes(output.file_bytes)}, {output.bpw:.2f} bits per weight, {len(output.tensors)} tensors, {how}\n",
+            markup=False,
+        )
+    rows = [
+        (item.label, item.preset, human_bytes(item.file_bytes), human_bytes(item.memory_bytes), item.about)
+        for item in footprints(plan)
+    ]
+    title = f"What this model weighs ({human_count(plan.n_params)} weights)"
+    columns = ("precision", "type", "file", "memory to run", "")
+    console.print(table(columns, rows, title=title, right=(2, 3)))
+    console.print(f"Memory is an estimate for a conversation of {CONTEXT} tokens at most.\n", style="dim", markup=False)
+    console.print(f"reads {human_bytes(plan.source_bytes)}, needs {human_bytes(plan.disk_bytes)} of disk", markup=False)
+    talk = stderr()
+    for note in plan.notes:
+        talk.print(f"note: {note}", style="dim", markup=False)
+
+
+def table_of(output: OutputPlan) -> object:
+    """The tensors of one output as a table."""
+    rows = [
+        (
+            tensor.name,
+            " x ".join(map(str, tensor.shape)),
+            f"{tensor.source.dtype} -> {tensor.qtype}",
+            human_bytes(tensor.nbytes),
+            ", ".join(map(str, tensor.source.ops)),
+            tensor.rule,
+        )
+        for tensor in output.tensors
+    ]
+    columns = ("tensor", "shape", "type", "size", "operations", "why this type")
+    return table(columns, rows, title=f"{output.preset.name}: {output.path}", right=(1, 3))

@@ -1,0 +1,48 @@
+"""The progress bar on standard error: bytes, tensors, speed, time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from ggufpress.cli.output import stderr
+from ggufpress.planning import Plan
+
+
+class WeightProgress:
+    """Shows how much of the source has been read. Silent where standard error is no terminal."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            DownloadColumn(),
+            TextColumn("{task.fields[tensors]} tensors", markup=False),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=stderr(),
+            transient=True,
+            disable=not stderr().is_terminal,
+        )
+        self._seen: set[str] = set()
+        self._n_tensors = len(plan.tensors.tensors)
+        self._task = self._bar.add_task("quantizing", total=plan.source_bytes, tensors=f"0/{self._n_tensors}")
+
+    def __enter__(self) -> WeightProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def advance(self, nbytes: int, tensor: str) -> None:
+        """Count `nbytes` more of `tensor`."""
+        self._seen.add(tensor)
+        self._bar.update(self._task, advance=nbytes, tensors=f"{len(self._seen)}/{self._n_tensors}")
+
+    def stage(self, what: str) -> None:
+        """Show what happens after the last weight."""
+        self._bar.update(self._task, description=what)

@@ -1,0 +1,109 @@
+"""`ggufpress quantize`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from ggufpress.cli.output import human_bytes, human_count, print_json, shared_options, stderr, stdout, table
+from ggufpress.cli.progress import WeightProgress
+from ggufpress.cli.source_options import source_options
+from ggufpress.execute.pipeline import MEMORY
+from ggufpress.execute.run import Report, execute
+from ggufpress.planning import Plan, build_plan
+from ggufpress.source.resolve import resolve
+
+SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class ByteCount(click.ParamType):
+    """A number of bytes such as 256M."""
+
+    name = "BYTES"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes that `value` names."""
+        text = str(value).upper().removesuffix("B").removesuffix("I")
+        factor = SUFFIXES.get(text[-1:], 1)
+        digits = text[:-1] if factor > 1 else text
+        if not digits.isascii() or not digits.isdigit():
+            self.fail(f"{value!r} is no size; write 256M or 1G", param, ctx)
+        return int(digits) * factor
+
+
+@click.command("quantize")
+@source_options
+@click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
+@click.option("--memory", type=ByteCount(), default=MEMORY, show_default="256M", help="Budget for buffers.")
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option("--manifest", is_flag=True, help="Write FILE.manifest.json beside each file: hashes, types, errors.")
+@shared_options
+def command(
+    source: str,
+    types: tuple[str, ...],
+    output: Path | None,
+    via: str,
+    layout: str,
+    threads: int | None,
+    memory: int,
+    force: bool,
+    manifest: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Make GGUF files from the checkpoint in the folder SOURCE, all from one read of the weights.
+
+    \b
+    ggufpress quantize TinyLlama-1.1B-Chat-v1.0
+    ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
+    """
+    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout)
+    talk = not quiet and not as_json
+    if talk:
+        announce(plan)
+    with ExitStack() as stack:
+        progress = stack.enter_context(WeightProgress(plan)) if talk else None
+        report = execute(
+            plan,
+            force=force,
+            threads=threads,
+            memory=memory,
+            manifest=manifest,
+            progress=progress.advance if progress else None,
+            stage=progress.stage if progress else None,
+        )
+    if as_json:
+        print_json(report.to_json())
+    elif quiet:
+        for file in report.files:
+            click.echo(str(file.path))
+    else:
+        show(report)
+
+
+def announce(plan: Plan) -> None:
+    """Say on standard error what is about to be done."""
+    console = stderr()
+    made = ", ".join(f"{output.preset.name} ({human_bytes(output.file_bytes)})" for output in plan.outputs)
+    console.print(
+        f"{plan.checkpoint.name}: {plan.arch.hf_class}, {human_count(plan.n_params)} weights -> {made}", markup=False
+    )
+    for note in plan.notes:
+        console.print(f"note: {note}", style="dim", markup=False)
+    for output in plan.outputs:
+        if output.fallbacks:
+            first = output.fallbacks[0]
+            console.print(f"note: {output.preset.name}: {len(output.fallbacks)} tensors get another type, the first is {first.name} "
+                          f"({first.qtype}; {first.fallback})", style="yellow", markup=False)  # fmt: skip
+
+
+def show(report: Report) -> None:
+    """Print the table of results."""
+    rows = [
+        (str(file.path), file.type, human_bytes(file.nbytes), f"{file.bpw:.2f}", f"{file.ratio:.0%}", file.sha256)
+        for file in report.files
+    ]
+    stdout().print(table(("file", "type", "size", "bpw", "of source", "sha256"), rows, right=(2, 3, 4)))
+    stderr().print(f"verified and done in {report.seconds:.1f} s", style="green", markup=False)

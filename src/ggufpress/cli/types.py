@@ -1,0 +1,40 @@
+"""`ggufpress types`."""
+
+from __future__ import annotations
+
+import click
+
+from ggufpress.cli.output import print_json, shared_options, stdout, table
+from ggufpress.quant.types import QTYPES
+from ggufpress.recipe import ALIASES, AUTO, PRESETS
+
+
+@click.command("types")
+@shared_options
+def command(as_json: bool, quiet: bool) -> None:
+    """List the presets that -q takes, and the tensor types that a GGUF file can hold."""
+    if as_json:
+        presets = [
+            {"name": p.name, "ftype": p.ftype, "type": p.qtype.name, "bpw": p.qtype.bpw, "about": p.about}
+            for p in PRESETS
+        ]
+        types = [
+            {"name": q.name, "id": q.id, "bpw": q.bpw, "block": q.block, "block_bytes": q.block_bytes, "about": q.about}
+            for q in QTYPES
+        ]
+        print_json({"presets": presets, "aliases": ALIASES, "types": types})
+        return
+    if quiet:
+        click.echo("\n".join(preset.name for preset in PRESETS))
+        return
+    console = stdout()
+    rows = [(p.name, p.qtype.name, f"{p.qtype.bpw:.4g}", p.about) for p in PRESETS]
+    rows.append((AUTO, "", "", "BF16 or F16, whichever the checkpoint is stored in"))
+    console.print(
+        table(("preset", "mostly", "bits/weight", "what for"), rows, title="Presets: what -q takes", right=(2,))
+    )
+    aliases = ", ".join(f"{alias} = {name}" for alias, name in ALIASES.items())
+    console.print(f"Also: {aliases}\n", markup=False)
+    types_rows = [(q.name, str(q.id), f"{q.bpw:.4g}", str(q.block), str(q.block_bytes), q.about) for q in QTYPES]
+    columns = ("type", "id", "bits/weight", "block", "bytes", "about")
+    console.print(table(columns, types_rows, title="Tensor types: what a file can hold", right=(1, 2, 3, 4)))

@@ -1,0 +1,76 @@
+"""One slab of a tensor in memory: read from its sources, in its stored type, ops applied."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ggufpress import _native
+from ggufpress.arch.ops import stacked_shape
+from ggufpress.execute.slabs import Slab
+from ggufpress.mapping import SOURCE_TYPES, Derived
+from ggufpress.quant.types import F32
+from ggufpress.source.reading import TensorReader
+
+MARGIN = 4096
+"""Bytes of a slab's buffer that alignment may take."""
+
+
+class Carver:
+    """Hands out consecutive parts of one buffer."""
+
+    def __init__(self, buffer: bytearray) -> None:
+        self._view = memoryview(buffer)
+        self._at = 0
+
+    def __call__(self, nbytes: int) -> memoryview:
+        """The next `nbytes` bytes."""
+        start = self._at
+        # 64 bytes: a cache line, and the widest vector
+        self._at = start + -(-nbytes // 64) * 64
+        return self._view[start : start + nbytes]
+
+
+def needs_copy(tensor: Derived) -> bool:
+    """Whether the stored weights pass through a second buffer: for an op, or to widen sources of different types."""
+    return bool(tensor.ops) or len({ref.dtype for ref in tensor.sources}) > 1
+
+
+def load_bytes(tensor: Derived) -> int:
+    """Buffer bytes per weight that `load` takes."""
+    return tensor.dtype.block_bytes * (2 if needs_copy(tensor) else 1)
+
+
+def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> memoryview:
+    """The weights of `slab` in `tensor.dtype`, in buffers from `carve`. Raises CheckpointError for failing files."""
+    stored = tensor.dtype
+    buffer = carve(slab.elements * stored.block_bytes)
+    spare = carve(len(buffer)) if needs_copy(tensor) else buffer
+    if tensor.constant:
+        start = slab.first * stored.block_bytes
+        buffer[:] = tensor.constant[start : start + len(buffer)]
+        return buffer
+    at = 0
+    for piece in slab.pieces:
+        own = SOURCE_TYPES[piece.ref.dtype]
+        place = buffer[at : at + piece.elements * stored.block_bytes]
+        if own is stored:
+            reader.read_into(piece.ref, piece.start, place)
+        else:
+            raw = spare[: piece.nbytes]
+            reader.read_into(piece.ref, piece.start, raw)
+            _native.convert(raw, own.id, F32.id, place, F32.id, piece.elements)
+        at += len(place)
+    return transformed(tensor, buffer, spare)
+
+
+def transformed(tensor: Derived, buffer: memoryview, spare: memoryview) -> memoryview:
+    """The weights in `buffer` after the ops of `tensor`, in `buffer` or `spare`. Both hold whole periods of rows."""
+    kind = {2: np.uint16, 4: np.uint32}[tensor.dtype.block_bytes]
+    shape = stacked_shape([ref.shape for ref in tensor.sources])
+    for op in tensor.ops:
+        rows = np.frombuffer(buffer, kind).reshape(-1, *shape[1:])
+        result = op.apply(rows, op.period(shape))
+        shape = op.out_shape(shape)
+        np.copyto(np.frombuffer(spare, kind).reshape(result.shape), result)
+        buffer, spare = spare, buffer
+    return buffer

@@ -1,0 +1,233 @@
+"""The only place where weights flow: read a slab, apply the ops, quantize it for every output, write it in place.
+
+All outputs come from one read of the weights. Slabs are dealt to threads in the order of the checkpoint; buffers come
+from a fixed pool, so memory depends on the budget and not on the model. Results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+
+import numpy as np
+
+from ggufpress import _native
+from ggufpress.errors import InputError, WeightError
+from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
+from ggufpress.execute.ordered import OrderedHashes
+from ggufpress.execute.partfile import PartFile
+from ggufpress.execute.slabs import Slab, slabs, smallest
+from ggufpress.mapping import Derived
+from ggufpress.planning import Plan, PlannedTensor
+from ggufpress.source.reading import TensorReader
+
+MEMORY = 256 << 20
+"""Default budget for buffers, in bytes."""
+SLAB_BYTES = 4 << 20
+"""Buffers of one slab: small enough to stay in the outer caches, large enough that a system call does not matter."""
+READ_AHEAD = 8
+"""Slabs that the kernel is asked to read before a thread needs them."""
+
+Progress = Callable[[int, str], None]
+"""Called with bytes of source just read and the name of the tensor; from any thread, one call at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTensor:
+    """What was computed for one tensor of one output. `rmse` only where it was asked for."""
+
+    name: str
+    sha256: str
+    rmse: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One tensor's place in one output: `output` is its number, `start` the offset in the file."""
+
+    output: int
+    part: PartFile
+    planned: PlannedTensor
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One tensor and all outputs that want it. `errors` holds, by slab, the sum of squared errors of each target."""
+
+    tensor: Derived
+    targets: tuple[_Target, ...]
+    hashes: OrderedHashes
+    errors: dict[int, list[float]] = field(default_factory=dict)
+
+    @property
+    def weight_bytes(self) -> float:
+        """Buffer bytes per weight."""
+        return load_bytes(self.tensor) + sum(target.planned.qtype.bpw / 8 for target in self.targets)
+
+
+def stream(
+    plan: Plan,
+    parts: Sequence[PartFile],
+    *,
+    threads: int | None = None,
+    memory: int = MEMORY,
+    measure: bool = False,
+    progress: Progress | None = None,
+) -> list[dict[str, WrittenTensor]]:
+    """Write header and tensors of every output of `plan` into `parts`; returns what was computed, by output and name.
+
+    `parts` stand in the order of `plan.outputs`. `memory` bounds the buffers, in bytes. `measure` also computes the error
+    of each tensor. Raises InputError where `memory` is too small for a row, WeightError for weights that are not finite,
+    CheckpointError and OutputError for failing files.
+    """
+    threads = threads or len(os.sched_getaffinity(0))
+    jobs = _jobs(plan, parts)
+    slot_bytes, n_slots = _slots(jobs, memory, threads)
+    for part, output in zip(parts, plan.outputs, strict=True):
+        part.write_at(0, output.header)
+    with TensorReader() as reader:
+        _Run(jobs, reader, slot_bytes, n_slots, measure, progress).work(min(threads, n_slots))
+    written: list[dict[str, WrittenTensor]] = [{} for _ in parts]
+    for job in jobs:
+        for number, (target, digest) in enumerate(zip(job.targets, job.hashes.digests(), strict=True)):
+            total = sum(job.errors[index][number] for index in sorted(job.errors))
+            rmse = sqrt(total / job.tensor.n_params) if measure else None
+            written[target.output][job.tensor.name] = WrittenTensor(job.tensor.name, digest, rmse)
+    return written
+
+
+def _jobs(plan: Plan, parts: Sequence[PartFile]) -> list[_Job]:
+    targets: dict[str, list[_Target]] = {tensor.name: [] for tensor in plan.tensors.tensors}
+    for number, (part, output) in enumerate(zip(parts, plan.outputs, strict=True)):
+        for planned in output.tensors:
+            targets[planned.name].append(_Target(number, part, planned, len(output.header) + planned.offset))
+    return [
+        _Job(tensor, tuple(targets[tensor.name]), OrderedHashes(len(targets[tensor.name])))
+        for tensor in plan.tensors.tensors
+    ]
+
+
+def _slots(jobs: Sequence[_Job], memory: int, threads: int) -> tuple[int, int]:
+    """Bytes per slab and number of slabs in flight within `memory`."""
+    largest = max(jobs, key=lambda job: smallest(job.tensor) * job.weight_bytes)
+    needed = int(smallest(largest.tensor) * largest.weight_bytes) + MARGIN
+    if needed > memory:
+        raise InputError(
+            f"{largest.tensor.name} has rows that need buffers of {needed:,} bytes, the budget is {memory:,}",
+            hint=f"--memory {-(-needed // (1 << 20))}M or more",
+        )
+    wanted = 2 * threads
+    slot_bytes = max(needed, min(SLAB_BYTES, memory // wanted))
+    return slot_bytes, min(wanted, memory // slot_bytes)
+
+
+class _Run:
+    """The state that the threads share."""
+
+    def __init__(
+        self,
+        jobs: Sequence[_Job],
+        reader: TensorReader,
+        slot_bytes: int,
+        n_slots: int,
+        measure: bool,
+        progress: Progress | None,
+    ) -> None:
+        self._reader = reader
+        self._measure = measure
+        self._progress = progress
+        self._slot_bytes = slot_bytes
+        self._slots: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
+        for _ in range(n_slots):
+            self._slots.put(bytearray(slot_bytes))
+        self._deal = self._dealing(jobs)
+        self._deal_lock = threading.Lock()
+        self._progress_lock = threading.Lock()
+        self._failed: list[BaseException] = []
+        self._stop = threading.Event()
+
+    def work(self, threads: int) -> None:
+        """Run all slabs on `threads` threads. Raises the first error of any of them."""
+        workers = [threading.Thread(target=self._loop, name=f"ggufpress-{i}", daemon=True) for i in range(threads)]
+        for worker in workers:
+            worker.start()
+        try:
+            for worker in workers:
+                while worker.is_alive():
+                    worker.join(0.2)
+        finally:
+            self._stop.set()
+            for worker in workers:
+                worker.join()
+        if self._failed:
+            raise self._failed[0]
+
+    def _dealing(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Slab]]:
+        ahead: deque[tuple[_Job, Slab]] = deque()
+        for job in jobs:
+            for slab in slabs(job.tensor, int((self._slot_bytes - MARGIN) / job.weight_bytes)):
+                for piece in slab.pieces:
+                    self._reader.advise(piece.ref, piece.start, piece.nbytes)
+                ahead.append((job, slab))
+                if len(ahead) > READ_AHEAD:
+                    yield ahead.popleft()
+        yield from ahead
+
+    def _loop(self) -> None:
+        try:
+            while not self._stop.is_set():
+                # the slot is taken inside the lock: so the oldest slab always has one, and later ones can wait for it
+                with self._deal_lock:
+                    dealt = next(self._deal, None)
+                    slot = self._take_slot() if dealt else None
+                if dealt is None or slot is None:
+                    return
+                self._process(*dealt, slot)
+        except BaseException as error:
+            self._failed.append(error)
+            self._stop.set()
+
+    def _take_slot(self) -> bytearray | None:
+        while not self._stop.is_set():
+            with contextlib.suppress(queue.Empty):
+                return self._slots.get(timeout=0.2)
+        return None
+
+    def _process(self, job: _Job, slab: Slab, slot: bytearray) -> None:
+        carve = Carver(slot)
+        stored = job.tensor.dtype
+        source = load(self._reader, job.tensor, slab, carve)
+        outputs, errors = [], []
+        for target in job.targets:
+            qtype, via = target.planned.qtype, target.planned.via
+            data = carve(slab.elements // qtype.block * qtype.block_bytes)
+            cols = job.tensor.shape[-1] if qtype.quantized else slab.elements
+            bad = _native.convert(source, stored.id, via.id, data, qtype.id, cols)
+            if bad >= 0:
+                raise _not_finite(job.tensor, slab.first + bad)
+            target.part.write_at(target.start + slab.first // qtype.block * qtype.block_bytes, data)
+            outputs.append(data)
+            if self._measure:
+                errors.append(_native.error_sums(source, stored.id, data, qtype.id, cols)[0])
+        if self._measure:
+            job.errors[slab.index] = errors
+        job.hashes.add(slab.index, outputs, lambda: self._slots.put(slot))
+        if self._progress:
+            with self._progress_lock:
+                self._progress(sum(piece.nbytes for piece in slab.pieces), job.tensor.name)
+
+
+def _not_finite(tensor: Derived, index: int) -> WeightError:
+    position = [int(i) for i in np.unravel_index(index, tensor.shape)]
+    names = ", ".join(ref.name for ref in tensor.sources[:3])
+    return WeightError(
+        f"{tensor.sources[0].file if tensor.sources else ''}: {names} is not a finite number at {position} of {tensor.name}",
+        hint="the checkpoint is damaged or was saved after training diverged; F16, BF16 and F32 keep such values",
+    )

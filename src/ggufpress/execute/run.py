@@ -1,0 +1,138 @@
+"""From a plan to verified files: reserve, stream, sync, re-read, rename, manifest."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ggufpress.errors import OutputError, UsageError
+from ggufpress.execute.manifest import manifest_path, write_manifest
+from ggufpress.execute.partfile import PartFile, check_space
+from ggufpress.execute.pipeline import MEMORY, Progress, WrittenTensor, stream
+from ggufpress.execute.recheck import recheck
+from ggufpress.planning import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """One finished file. `ratio` is its size as a share of the weights it was made from."""
+
+    path: Path
+    type: str
+    nbytes: int
+    bpw: float
+    ratio: float
+    sha256: str
+    manifest: Path | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        return {
+            "path": str(self.path),
+            "type": self.type,
+            "bytes": self.nbytes,
+            "bpw": round(self.bpw, 4),
+            "ratio": round(self.ratio, 4),
+            "sha256": self.sha256,
+            "manifest": str(self.manifest) if self.manifest else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run made, and how long it took in seconds."""
+
+    files: tuple[WrittenFile, ...]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        return {"files": [file.to_json() for file in self.files], "seconds": round(self.seconds, 3)}
+
+
+def execute(
+    plan: Plan,
+    *,
+    force: bool = False,
+    threads: int | None = None,
+    memory: int = MEMORY,
+    manifest: bool = False,
+    progress: Progress | None = None,
+    stage: Callable[[str], None] | None = None,
+) -> Report:
+    """Make the files of `plan`. Each appears under its name only when it is complete and was read back without a fault.
+
+    On any error, and on KeyboardInterrupt, nothing is left behind. `stage` is told what happens after the last weight.
+    Raises OutputError where a file exists and not `force`, SpaceError, CheckpointError, WeightError or VerifyError.
+    """
+    if threads is not None and threads < 1:
+        raise UsageError(f"--threads {threads} is too few", hint="1 or more")
+    started = time.perf_counter()
+    tell = stage or (lambda _: None)
+    workers = threads or len(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        for output in plan.outputs:
+            _make_folder(output.path.parent, stack)
+        parts = [stack.enter_context(PartFile(out.path, out.file_bytes, force=force)) for out in plan.outputs]
+        check_space(parts)
+        for part in parts:
+            part.reserve()
+        written = stream(plan, parts, threads=workers, memory=memory, measure=manifest, progress=progress)
+        # one thread more than cores: one of them only hashes the whole file
+        with ThreadPoolExecutor(workers + 1, thread_name_prefix="ggufpress") as executor:
+            tell("writing to disk")
+            list(executor.map(PartFile.sync, parts))
+            tell("reading back")
+            digests = [
+                recheck(part.path, output, tensors, executor)
+                for part, output, tensors in zip(parts, plan.outputs, written, strict=True)
+            ]
+        manifests = _manifests(plan, written, digests, force) if manifest else [None] * len(parts)
+        for part in parts:
+            part.commit()
+        stack.pop_all().close()
+    files = [
+        WrittenFile(
+            output.path,
+            output.preset.name,
+            output.file_bytes,
+            output.bpw,
+            output.data_bytes / plan.source_bytes,
+            digest,
+            path,
+        )
+        for output, digest, path in zip(plan.outputs, digests, manifests, strict=True)
+    ]
+    return Report(tuple(files), time.perf_counter() - started)
+
+
+def _make_folder(folder: Path, stack: ExitStack) -> None:
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+    for path in reversed(missing):
+        stack.callback(_remove_if_empty, path)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _manifests(
+    plan: Plan, written: list[dict[str, WrittenTensor]], digests: list[str], force: bool
+) -> list[Path | None]:
+    paths: list[Path | None] = []
+    for output, tensors, digest in zip(plan.outputs, written, digests, strict=True):
+        path = manifest_path(output.path)
+        write_manifest(path, plan, output, tensors, digest, force=force)
+        paths.append(path)
+    return paths

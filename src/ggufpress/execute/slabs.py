@@ -1,0 +1,60 @@
+"""Cutting tensors into slabs: runs of rows small enough for the memory budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from ggufpress.mapping import SOURCE_TYPES, Derived
+from ggufpress.source.checkpoint import TensorRef
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Bytes of one source tensor: `start` and `nbytes` within it. `elements` of its own data type."""
+
+    ref: TensorRef
+    start: int
+    nbytes: int
+    elements: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """A run of weights of one tensor: `elements` of them from `first` on, rows whole. `index` counts from 0."""
+
+    index: int
+    first: int
+    elements: int
+    pieces: tuple[Piece, ...]
+
+
+def smallest(tensor: Derived) -> int:
+    """The fewest weights of `tensor` that can be processed alone: a row, or all rows that an op needs together."""
+    if not tensor.ops:
+        return tensor.shape[-1] if len(tensor.shape) > 1 else 1
+    return tensor.period * prod(tensor.shape[1:])
+
+
+def slabs(tensor: Derived, max_elements: int) -> Iterator[Slab]:
+    """The slabs of `tensor` in order, of at most `max_elements` weights each (but at least `smallest`)."""
+    unit = smallest(tensor)
+    step = max(1, max_elements // unit) * unit
+    for index, first in enumerate(range(0, tensor.n_params, step)):
+        elements = min(step, tensor.n_params - first)
+        yield Slab(index, first, elements, tuple(_pieces(tensor, first, elements)))
+
+
+def _pieces(tensor: Derived, first: int, elements: int) -> Iterator[Piece]:
+    if tensor.constant:
+        return
+    per_source = prod(tensor.sources[0].shape)
+    position, end = first, first + elements
+    while position < end:
+        which, inside = divmod(position, per_source)
+        count = min(end - position, per_source - inside)
+        ref = tensor.sources[which]
+        size = SOURCE_TYPES[ref.dtype].block_bytes
+        yield Piece(ref, inside * size, count * size, count)
+        position += count

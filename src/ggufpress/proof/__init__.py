@@ -1,0 +1,1 @@
+"""Proof after the work: structure, blocks, and the error against the source."""
