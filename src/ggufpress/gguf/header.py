@@ -1,8 +1,8 @@
 """All bytes of a GGUF file before its data section, and where each tensor goes.
 
 The file (version 3, little-endian): magic, version, n_tensors, n_kv; per key its name, type and value; per tensor its
-name, dimensions (innermost first), type and offset; zeros up to the alignment; the data. A string is a 64-bit length and
-its bytes. Byte-identical to gguf-py's GGUFWriter and, for the same values, to ggml's gguf_write.
+name, dimensions (innermost first), type and offset; zeros up to the alignment; the data. A string is a 64-bit length
+and its bytes. Byte-identical to gguf-py's GGUFWriter and, for the same values, to ggml's gguf_write.
 """
 
 from __future__ import annotations
