@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ggufpress.errors import CheckpointError
+from ggufpress.files import FileStamp, ReadOnlyFile
+
+MAX_TEXT_BYTES = 128 << 20
+"""The largest small file that is read as a whole: four times the largest tokenizer.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class TensorRef:
     """Where one tensor's bytes lie.
 
     `dtype` is the safetensors name (BF16, F16, F32); `shape` is in NumPy order; `offset` and `nbytes` count bytes of
-    `file`, from its start.
+    `file`, from its start. `stamp` says which file that was, where it matters.
     """
 
     name: str
@@ -25,6 +29,7 @@ class TensorRef:
     file: Path
     offset: int
     nbytes: int
+    stamp: FileStamp | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -47,16 +52,20 @@ class Checkpoint:
     def read_text(self, name: str) -> str:
         """The text of the small file `name`. Raises CheckpointError where it is missing or not UTF-8."""
         path = self.root / name
+        with ReadOnlyFile(path, CheckpointError) as file:
+            if file.size > MAX_TEXT_BYTES:
+                raise CheckpointError(f"{path} has {file.size:,} bytes, more than {MAX_TEXT_BYTES:,}")
+            data = file.read(0, file.size, "its text")
         try:
-            return path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise CheckpointError(f"{path} is missing") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{path} cannot be read: {error}") from error
+            # line ends as the reference sees them, which opens these files as text
+            return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
+        except UnicodeDecodeError as error:
+            raise CheckpointError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
 
     def read_json(self, name: str) -> Any:
         """The content of the JSON file `name`. Raises CheckpointError where it is missing or not JSON."""
         try:
             return json.loads(self.read_text(name))
-        except (json.JSONDecodeError, RecursionError) as error:
+        # a number of thousands of digits is a plain ValueError
+        except (ValueError, RecursionError) as error:
             raise CheckpointError(f"{self.root / name} is not JSON: {error}") from error
