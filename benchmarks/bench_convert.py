@@ -1,0 +1,189 @@
+"""HF checkpoint -> GGUF, whole processes: ggufpress against llama.cpp's converter and llama-quantize, in one run.
+
+    python benchmarks/bench_convert.py                                          ggufpress alone
+    python benchmarks/bench_convert.py --llama-cpp TREE --python PY --quantize "CMD"   and the ratios
+
+Makes a checkpoint of TinyLlama-1.1B's shape with random BF16 weights (2.2 GB) under --folder, once. TREE, PY and CMD are
+those of tools/record_expected.py. Each measurement is the median of --runs runs with a warm page cache; memory is the
+peak of anonymous memory (RssAnon: without mapped files), sampled every 20 ms, and the kernel's peak RSS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+GGUFPRESS = [sys.executable, "-m", "ggufpress"]
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632,
+    "num_hidden_layers": 22, "num_attention_heads": 32, "num_key_value_heads": 4, "vocab_size": 32000,
+    "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": False,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One measured process: seconds, and peaks of memory in MB (anonymous, and with mapped files)."""
+
+    seconds: float
+    anonymous: float
+    resident: float
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.seconds + other.seconds, max(self.anonymous, other.anonymous), max(self.resident, other.resident)
+        )
+
+
+def make_checkpoint(folder: Path) -> None:
+    """Random BF16 weights of TinyLlama-1.1B's shape, with the bundled model's tokenizer."""
+    if (folder / "model.safetensors").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"):
+        shutil.copy(ROOT / "models" / "bard-4m" / name, folder)
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    shapes = {"model.embed_tokens.weight": (32000, 2048), "lm_head.weight": (32000, 2048), "model.norm.weight": (2048,)}
+    for i in range(22):
+        layer = f"model.layers.{i}"
+        shapes |= {
+            f"{layer}.self_attn.q_proj.weight": (2048, 2048), f"{layer}.self_attn.k_proj.weight": (256, 2048),
+            f"{layer}.self_attn.v_proj.weight": (256, 2048), f"{layer}.self_attn.o_proj.weight": (2048, 2048),
+            f"{layer}.mlp.gate_proj.weight": (5632, 2048), f"{layer}.mlp.up_proj.weight": (5632, 2048),
+            f"{layer}.mlp.down_proj.weight": (2048, 5632), f"{layer}.input_layernorm.weight": (2048,),
+            f"{layer}.post_attention_layernorm.weight": (2048,),
+        }  # fmt: skip
+    header, offset = {}, 0
+    for name, shape in shapes.items():
+        size = 2 * int(np.prod(shape))
+        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    random = np.random.default_rng(0)
+    with (folder / "model.safetensors").open("wb") as stream:
+        stream.write(struct.pack("<Q", len(text)) + text)
+        for shape in shapes.values():
+            values = random.standard_normal(int(np.prod(shape)), np.float32) * np.float32(0.02)
+            stream.write((values.view(np.uint32) >> 16).astype(np.uint16).tobytes())
+
+
+def measure(command: list[str]) -> Cost:
+    """Run a command; raises where it fails."""
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
+    peak = 0.0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.02):
+            try:
+                status = Path(f"/proc/{process.pid}/status").read_text()
+            except OSError:
+                return
+            found = [line for line in status.splitlines() if line.startswith("RssAnon")]
+            if found:
+                peak = max(peak, int(found[0].split()[1]) / 1000)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    assert process.stderr
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    done.set()
+    watcher.join()
+    if status:
+        sys.exit(f"{shlex.join(command)}\n{errors.decode()[-2000:]}")
+    return Cost(seconds, peak, usage.ru_maxrss / 1000)
+
+
+def median(costs: list[Cost]) -> Cost:
+    """The median of each figure."""
+    return Cost(*(statistics.median(getattr(c, name) for c in costs) for name in ("seconds", "anonymous", "resident")))
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "ggufpress-bench")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--llama-cpp", type=Path)
+    parser.add_argument("--python")
+    parser.add_argument("--quantize")
+    options = parser.parse_args()
+    source = options.folder / "tinyllama-shaped"
+    make_checkpoint(source)
+    out = options.folder / "out"
+
+    def ours(*types: str) -> Cost:
+        shutil.rmtree(out, ignore_errors=True)
+        named = [argument for name in types for argument in ("-q", name)]
+        return measure([*GGUFPRESS, "quantize", str(source), *named, "-o", str(out), "--quiet"])
+
+    def convert(outtype: str) -> Cost:
+        assert options.llama_cpp and options.python
+        script = str(options.llama_cpp / "convert_hf_to_gguf.py")
+        path = options.folder / f"peer-{outtype}.gguf"
+        return measure([options.python, script, str(source), "--outtype", outtype, "--outfile", str(path)])
+
+    def quantized(preset: str) -> Cost:
+        before, after = options.folder / "peer-auto.gguf", options.folder / f"peer-{preset}.gguf"
+        return measure([*shlex.split(options.quantize), str(before), str(after), preset])
+
+    jobs = {
+        "Q4_K_M": (lambda: ours("Q4_K_M"), lambda: convert("auto") + quantized("Q4_K_M")),
+        "Q8_0": (lambda: ours("Q8_0"), lambda: convert("q8_0")),
+        "F16": (lambda: ours("F16"), lambda: convert("f16")),
+        "Q4_K_M + Q8_0 + F16": (
+            lambda: ours("Q4_K_M", "Q8_0", "F16"),
+            lambda: convert("auto") + quantized("Q4_K_M") + convert("q8_0") + convert("f16"),
+        ),
+    }
+    print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {cpu()}, commit {commit()}, {options.runs} runs\n")
+    print("| to | ggufpress | anonymous | RSS | llama.cpp | anonymous | RSS | ratio |\n|---|---:|---:|---:|---:|---:|---:|---:|")
+    for name, (own, peer) in jobs.items():
+        compare = options.llama_cpp is not None
+        pairs = [(own(), peer() if compare else None) for _ in range(options.runs)]
+        mine = median([pair[0] for pair in pairs])
+        row = f"| {name} | {mine.seconds:.1f} s | {mine.anonymous:.0f} MB | {mine.resident:.0f} MB |"
+        others = [pair[1] for pair in pairs if pair[1]]
+        if others:
+            theirs = median(others)
+            row += f" {theirs.seconds:.1f} s | {theirs.anonymous:.0f} MB | {theirs.resident:.0f} MB |"
+            row += f" {theirs.seconds / mine.seconds:.1f}x |"
+        print(row, flush=True)
+
+
+def cpu() -> str:
+    """The processor's name."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
+
+
+def commit() -> str:
+    """The commit that is measured."""
+    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    main()

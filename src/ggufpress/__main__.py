@@ -1,0 +1,5 @@
+"""`python -m ggufpress`."""
+
+from ggufpress.cli.main import main
+
+main()

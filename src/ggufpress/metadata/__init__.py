@@ -1,0 +1,1 @@
+"""The `general.*` keys: what the model is called, whose it is, what it is made from."""
