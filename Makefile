@@ -1,0 +1,56 @@
+# make demo   quantize the bundled model, verify the files, let the model speak
+# make test   everything that CI checks: lint, types, tests, generated docs
+# The first run makes a virtual environment in .venv and builds the native kernels (a C++ compiler is needed).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := $(shell find src/ggufpress/native -type f) CMakeLists.txt pyproject.toml
+
+.PHONY: demo test lint types pytest docs check-docs bench clean
+
+demo: $(VENV)/installed
+	rm -rf demo
+	$(BIN)/ggufpress plan models/bard-4m -q Q8_0 -q Q4_K_M --quiet
+	$(BIN)/ggufpress quantize models/bard-4m -q Q8_0 -q Q4_K_M -o demo
+	$(BIN)/ggufpress verify demo/bard-4m-Q8_0.gguf --against models/bard-4m
+	$(BIN)/ggufpress verify demo/bard-4m-Q4_K_M.gguf --against models/bard-4m
+	$(BIN)/python tools/say_a_line.py demo/bard-4m-Q4_K_M.gguf
+
+test: lint types pytest check-docs
+
+lint: $(VENV)/developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/developing
+	$(BIN)/mypy
+
+pytest: $(VENV)/developing
+	$(BIN)/python -m pytest
+
+docs: $(VENV)/developing
+	$(BIN)/python tools/write_reference.py
+
+check-docs: $(VENV)/developing
+	$(BIN)/python tools/write_reference.py --check
+
+bench: $(VENV)/developing
+	$(BIN)/python benchmarks/bench_kernels.py
+	$(BIN)/python benchmarks/bench_convert.py
+
+clean:
+	rm -rf $(VENV) build demo
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# editable: the Python sources are used in place, the kernels are built again when they change
+$(VENV)/installed: $(VENV)/bin/python $(NATIVE)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/developing: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $@

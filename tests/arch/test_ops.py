@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ggufpress.arch.ops import Op, RopePermute, RopeUnpermute, compose, stacked_shape
+from ggufpress.errors import MappingError
+
+
+def test_rope_permute_interleaves_the_halves_of_each_head() -> None:
+    rows = np.array(["a0", "a1", "b0", "b1", "c0", "c1", "d0", "d1"])
+    assert RopePermute(2).apply(rows, 4).tolist() == ["a0", "b0", "a1", "b1", "c0", "d0", "c1", "d1"]
+
+
+@given(heads=st.integers(1, 6), half=st.integers(1, 5), cols=st.integers(0, 3))
+def test_inverse_and_shape(heads: int, half: int, cols: int) -> None:
+    shape = (heads * 2 * half,) if cols == 0 else (heads * 2 * half, cols)
+    values = np.arange(np.prod(shape)).reshape(shape)
+    op = RopePermute(heads)
+    period = op.period(shape)
+    done = op.apply(values, period)
+    assert done.shape == op.out_shape(shape)
+    assert (op.inverse().apply(done, period) == values).all()
+    assert op.inverse().inverse() == op
+
+
+@given(heads=st.integers(1, 6), half=st.integers(1, 5))
+def test_whole_periods_can_be_processed_alone(heads: int, half: int) -> None:
+    values = np.arange(heads * 2 * half * 3).reshape(-1, 3)
+    op = RopePermute(heads)
+    period = op.period(values.shape)
+    parts = [op.apply(values[i : i + period], period) for i in range(0, len(values), period)]
+    assert (np.concatenate(parts) == op.apply(values, period)).all()
+
+
+@pytest.mark.parametrize("op", [RopePermute(4), RopeUnpermute(4)])
+@pytest.mark.parametrize("shape", [(12, 8), (6,), ()])
+def test_rows_that_do_not_divide_are_named(op: Op, shape: tuple[int, ...]) -> None:
+    with pytest.raises(MappingError, match="4 heads"):
+        op.out_shape(shape)
+
+
+def test_compose_gives_shape_and_period() -> None:
+    assert compose((RopePermute(4), RopePermute(2)), (16, 5)) == ((16, 5), 8)
+    assert compose((), (16, 5)) == ((16, 5), 1)
+
+
+def test_stacking_adds_an_axis_only_for_several() -> None:
+    assert stacked_shape([(3, 2)]) == (3, 2)
+    assert stacked_shape([(3, 2)] * 4) == (4, 3, 2)

@@ -1,0 +1,124 @@
+"""The mapping is total: what does not fit is named before a weight is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_checkpoints import LLAMA, MIXTRAL, TinyCase, shapes
+
+from ggufpress.arch.config import Config
+from ggufpress.arch.llama import describe
+from ggufpress.arch.spec import Arch, Drop, Rule
+from ggufpress.errors import MappingError, UnsupportedError
+from ggufpress.mapping import TensorMap, map_tensors
+from ggufpress.source.checkpoint import Checkpoint, TensorRef
+
+CASE = TinyCase("a", LLAMA)
+MOE = TinyCase("m", MIXTRAL)
+
+
+def checkpoint(case: TinyCase, dtype: str = "BF16") -> Checkpoint:
+    refs = {
+        name: TensorRef(name, dtype, shape, Path("w.safetensors"), 0, 0) for name, shape in sorted(shapes(case).items())
+    }
+    return Checkpoint(Path("dir"), case.config, refs)
+
+
+def mapped(case: TinyCase, source: Checkpoint) -> TensorMap:
+    return map_tensors(source, describe(Config(case.config, "config.json"), case.config["architectures"][0]))
+
+
+def changed(source: Checkpoint, **tensors: TensorRef | None) -> Checkpoint:
+    named = {name.replace("__", "."): ref for name, ref in tensors.items()}
+    return replace(source, tensors={k: v for k, v in {**source.tensors, **named}.items() if v is not None})
+
+
+def test_every_tensor_is_made_once_and_in_the_order_of_the_checkpoint() -> None:
+    found = mapped(CASE, checkpoint(CASE))
+    assert len({t.name for t in found.tensors}) == len(found.tensors) == len(shapes(CASE))
+    sources = [t.sources[0].name for t in found.tensors]
+    assert sources == sorted(sources)
+
+
+def test_experts_are_stacked_and_written_when_the_last_is_due() -> None:
+    found = {t.name: t for t in mapped(MOE, checkpoint(MOE)).tensors}
+    experts = found["blk.1.ffn_up_exps.weight"]
+    assert experts.shape == (4, 256, 256)
+    assert [ref.name.split(".")[5] for ref in experts.sources] == ["0", "1", "2", "3"]
+    names = list(found)
+    assert names[names.index("blk.0.ffn_gate_exps.weight") :][:3] == [
+        f"blk.0.ffn_{p}_exps.weight" for p in ("gate", "down", "up")
+    ]
+
+
+def test_a_tensor_that_no_rule_takes_is_named_with_the_nearest() -> None:
+    ref = TensorRef("model.layers.0.self_attn.q_projj.weight", "BF16", (256, 256), Path("w"), 0, 0)
+    with pytest.raises(MappingError) as caught:
+        mapped(CASE, changed(checkpoint(CASE), **{ref.name.replace(".", "__"): ref}))
+    assert "model.layers.0.self_attn.q_projj.weight: no rule takes it" in str(caught.value)
+    assert "nearest: model.layers.0.self_attn.q_proj.weight" in str(caught.value)
+
+
+def test_a_layer_beyond_the_config_is_no_layer() -> None:
+    ref = TensorRef("model.layers.2.mlp.up_proj.weight", "BF16", (512, 256), Path("w"), 0, 0)
+    with pytest.raises(MappingError, match=r"layers\.2\.mlp.*no rule takes it"):
+        mapped(CASE, changed(checkpoint(CASE), **{ref.name.replace(".", "__"): ref}))
+
+
+@given(st.sampled_from(sorted(set(shapes(CASE)) - {"lm_head.weight"})))
+def test_each_missing_tensor_is_named(name: str) -> None:
+    source = checkpoint(CASE)
+    with pytest.raises(MappingError) as caught:
+        mapped(CASE, replace(source, tensors={k: v for k, v in source.tensors.items() if k != name}))
+    assert f"{name} is missing" in str(caught.value)
+
+
+def test_a_single_missing_expert_is_named() -> None:
+    source = checkpoint(MOE)
+    name = "model.layers.1.block_sparse_moe.experts.2.w3.weight"
+    with pytest.raises(MappingError, match=name):
+        mapped(MOE, replace(source, tensors={k: v for k, v in source.tensors.items() if k != name}))
+
+
+@given(st.sampled_from(sorted(shapes(CASE))))
+def test_each_wrong_shape_is_named(name: str) -> None:
+    source = checkpoint(CASE)
+    ref = source.tensors[name]
+    wrong = replace(ref, shape=(*ref.shape[:-1], ref.shape[-1] + 64))
+    with pytest.raises(MappingError) as caught:
+        mapped(CASE, replace(source, tensors={**source.tensors, name: wrong}))
+    assert name in str(caught.value)
+    assert str(ref.shape[-1] + 64) in str(caught.value)
+
+
+def test_an_empty_tensor_is_refused() -> None:
+    arch = Arch("x", "X", 0, 0, None, "none", (), (Rule("a.weight", "a"),))
+    ref = TensorRef("a", "F32", (0, 4), Path("w"), 0, 0)
+    with pytest.raises(MappingError, match="a is empty"):
+        map_tensors(Checkpoint(Path("d"), {}, {"a": ref}), arch)
+
+
+def test_a_type_that_cannot_be_read_is_named() -> None:
+    with pytest.raises(UnsupportedError, match=r"w\.safetensors: .* is stored as F8_E4M3"):
+        mapped(CASE, checkpoint(CASE, "F8_E4M3"))
+
+
+def test_dropped_tensors_keep_their_reason_whatever_their_type() -> None:
+    arch = Arch("x", "X", 2, 0, None, "none", (), (Rule("a.weight", "a"),), (Drop("l.{i}.inv_freq", "not needed"),))
+    refs = {n: TensorRef(n, "I64" if "inv" in n else "F32", (4,), Path("w"), 0, 0) for n in ("a", "l.1.inv_freq")}
+    found = map_tensors(Checkpoint(Path("d"), {}, refs), arch)
+    assert found.dropped == (("l.1.inv_freq", "not needed"),)
+    assert [t.name for t in found.tensors] == ["a.weight"]
+
+
+def test_many_problems_are_listed_and_counted() -> None:
+    source = checkpoint(CASE)
+    with pytest.raises(MappingError) as caught:
+        mapped(CASE, replace(source, tensors={}))
+    lines = str(caught.value).splitlines()
+    assert "20 tensors do not fit" in lines[0]
+    assert (len(lines), lines[-1].strip()) == (10, "and 12 more")

@@ -1,0 +1,138 @@
+"""Rules that the recorded files do not show on their own; parity itself is tests/test_parity.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from ggufpress.errors import UsageError
+from ggufpress.quant.types import BF16, F16, F32, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0, QType
+from ggufpress.recipe import (
+    BY_NAME, FALLBACKS, MIXTURE, PRESETS, ModelFacts, choose_types, converter_type, preset_named, quantizable,
+    quantizer_order, role, stripped,
+)  # fmt: skip
+
+PLAIN = ModelFacts(arch="llama", n_layer=16, n_expert=0, n_gqa=1, is_70b=False, tied=False)
+
+
+def types(
+    names: list[str], preset: str, model: ModelFacts = PLAIN, cols: int = 256, source: QType = BF16
+) -> dict[str, QType]:
+    chosen = choose_types([(name, (256, cols), source) for name in names], BY_NAME[preset], model)
+    return {name: decision.qtype for name, decision in chosen.items()}
+
+
+def layers(part: str, n: int = 16) -> list[str]:
+    return [f"blk.{i}.{part}.weight" for i in range(n)]
+
+
+def test_more_bits_go_to_the_ends_and_every_third_between() -> None:
+    got = types(layers("attn_v"), "Q4_K_M")
+    assert [i for i in range(16) if got[f"blk.{i}.attn_v.weight"] is Q6_K] == [0, 1, 4, 7, 10, 13, 14, 15]
+
+
+def test_a_70b_model_gets_better_values() -> None:
+    model = ModelFacts("llama", 80, 0, 8, True, False)
+    assert set(types(layers("attn_v", 80), "Q4_K_S", model).values()) == {Q5_K}
+
+
+def test_falcon_has_its_own_ffn_down() -> None:
+    falcon = ModelFacts("falcon", 32, 0, 1, False, False)
+    got = types(layers("ffn_down", 32), "Q4_K_M", falcon)
+    assert [got[f"blk.{i}.ffn_down.weight"].name for i in (0, 1, 2, 4, 6)] == ["Q6_K", "Q6_K", "Q5_K", "Q4_K", "Q5_K"]
+    assert types(["output.weight"], "Q4_K_M", falcon) == {"output.weight": Q8_0}
+
+
+def test_every_row_of_the_table_decides_somewhere() -> None:
+    hit = set()
+    for model in (
+        PLAIN, ModelFacts("llama", 80, 0, 8, True, False), ModelFacts("falcon", 32, 0, 1, False, False),
+        ModelFacts("llama", 16, 8, 4, False, False),
+    ):  # fmt: skip
+        for preset in PRESETS:
+            names = [
+                name for part in ("attn_v", "attn_k", "attn_output", "ffn_down") for name in layers(part, model.n_layer)
+            ]
+            for decision in choose_types([(n, (256, 256), F16) for n in names], preset, model).values():
+                hit.add(decision.rule)
+    assert {row.why for row in MIXTURE} <= hit
+
+
+def test_experts_count_by_the_layer_in_the_name() -> None:
+    model = ModelFacts("llama", 16, 4, 4, False, False)
+    assert types(["blk.15.ffn_down_exps.weight"], "Q4_K_M", model) == {"blk.15.ffn_down_exps.weight": Q6_K}
+    assert types(["blk.3.ffn_down_exps.weight"], "Q4_K_M", model) == {"blk.3.ffn_down_exps.weight": Q4_K}
+
+
+@pytest.mark.parametrize(("cols", "expected"), [(256, Q4_K), (96, Q5_0), (40, F16)])
+def test_rows_that_do_not_fit_get_a_smaller_block_and_then_f16(cols: int, expected: QType) -> None:
+    chosen = choose_types([("blk.3.attn_q.weight", (8, cols), BF16)], BY_NAME["Q4_K_M"], PLAIN)
+    decision = chosen["blk.3.attn_q.weight"]
+    assert decision.qtype is expected
+    assert (decision.fallback is None) == (cols == 256)
+    if decision.fallback:
+        assert f"rows of {cols} are no multiple of 256" in decision.fallback
+
+
+def test_every_fallback_has_a_smaller_block() -> None:
+    assert all(fallback.block < wanted.block for wanted, fallback in FALLBACKS.items())
+
+
+def test_the_output_matrix_and_a_tied_embedding_get_more() -> None:
+    tied = ModelFacts("llama", 16, 0, 1, False, True)
+    assert types(["token_embd.weight"], "Q4_K_M", tied) == {"token_embd.weight": Q6_K}
+    assert types(["token_embd.weight", "output.weight"], "Q4_K_M") == {"output.weight": Q6_K, "token_embd.weight": Q4_K}
+    assert types(["output.weight"], "Q8_0") == {"output.weight": Q8_0}
+    assert types(["output.weight"], "Q4_0", cols=96) == {"output.weight": Q8_0}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "changes"),
+    [
+        ("blk.0.attn_q.weight", (8, 8), True),
+        ("blk.0.attn_q.bias", (8,), False),
+        ("blk.0.attn_q.bias", (8, 8), False),
+        ("blk.0.attn_norm.weight", (8, 8), False),
+        ("blk.0.ffn_gate_inp.weight", (8, 8), False),
+        ("blk.0.attn_q.weight", (1, 8), False),
+        ("blk.0.ffn_up_exps.weight", (2, 8, 8), True),
+        ("position_embd.weight", (8, 8), False),
+    ],
+)
+def test_what_llama_quantize_leaves_alone(name: str, shape: tuple[int, ...], changes: bool) -> None:
+    assert quantizable(name, shape) == changes
+    kept = choose_types([(name, shape, F32)], BY_NAME["F16"], PLAIN)[name]
+    assert (kept.qtype is F16) == changes
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [
+        ("blk.0.attn_q.weight", (64, 64), Q8_0),
+        ("blk.0.attn_q.weight", (64, 40), F16),
+        ("blk.0.attn_norm.weight", (64,), F32),
+        ("blk.12.ffn_gate_inp.weight", (4, 64), F32),
+        ("rope_freqs.weight", (64,), F32),
+        ("blk.0.something.scale", (64, 64), F32),
+    ],
+)
+def test_the_converters_types(name: str, shape: tuple[int, ...], expected: QType) -> None:
+    assert converter_type(name, shape, BY_NAME["Q8_0"]).qtype is expected
+
+
+def test_order_is_by_layer_and_then_by_name() -> None:
+    names = ["blk.10.a", "blk.2.b", "output.weight", "blk.2.a", "a"]
+    assert quantizer_order(names) == ["a", "output.weight", "blk.2.a", "blk.2.b", "blk.10.a"]
+
+
+def test_names_of_presets() -> None:
+    assert preset_named("q4_k") is BY_NAME["Q4_K_M"]
+    with pytest.raises(UsageError) as caught:
+        preset_named("Q9")
+    assert "Q4_K_M" in (caught.value.hint or "")
+
+
+def test_roles_and_leading_ones() -> None:
+    assert [role(n) for n in ("output.weight", "blk.0.attn_kv_b.weight", "blk.0.ffn_gate.weight", "x")] == [
+        "output", "attn_kv_b", "ffn_gate", "other",
+    ]  # fmt: skip
+    assert [stripped(s) for s in ((1, 1, 4), (1,), (2, 1))] == [(4,), (1,), (2, 1)]

@@ -1,0 +1,75 @@
+"""Record what llama.cpp makes of the tiny checkpoints of the tests: tests/data/expected/CASE.json.xz.
+
+    python tools/record_expected.py --llama-cpp TREE --python PY --quantize "CMD" [CASE ...]
+
+TREE is the folder vendor/llama.cpp of the sdist llama-cpp-python 0.3.36; PY a Python with torch 2.13.0, transformers
+4.57.6, sentencepiece, protobuf and TREE/gguf-py; CMD a command that takes IN.gguf OUT.gguf TYPE as llama-quantize does,
+from the same sources (its x86-64 build).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+
+from digests import CONVERTED, QUANTIZED, digest  # noqa: E402
+from tiny_checkpoints import BY_NAME, DATA, copy_bard, make  # noqa: E402
+
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(command: list[str]) -> None:
+    done = subprocess.run(command, env={**os.environ, **OFFLINE}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{shlex.join(command)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+def record(folder: Path, options: argparse.Namespace, work: Path) -> dict[str, Any]:
+    """The digests of all reference files of one checkpoint."""
+    converter = [options.python, str(options.llama_cpp / "convert_hf_to_gguf.py")]
+    found: dict[str, Any] = {}
+    for outtype in CONVERTED:
+        path = work / f"{outtype}.gguf"
+        run([*converter, str(folder), "--outtype", outtype, "--outfile", str(path)])
+        found[outtype] = digest(path)
+    for via, preset in QUANTIZED:
+        path = work / f"{via}.{preset}.gguf"
+        run([*shlex.split(options.quantize), str(work / f"{via}.gguf"), str(path), preset])
+        found[f"{via}/{preset}"] = digest(path)
+    return found
+
+
+def main() -> None:
+    """Record the named cases, by default all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--llama-cpp", type=Path, required=True)
+    parser.add_argument("--python", required=True)
+    parser.add_argument("--quantize", required=True)
+    parser.add_argument("cases", nargs="*")
+    options = parser.parse_args()
+    for name in options.cases or [*BY_NAME, "bard-4m"]:
+        with tempfile.TemporaryDirectory() as temporary:
+            work = Path(temporary)
+            source = work / "source"
+            source.mkdir()
+            folder = copy_bard(source) if name == "bard-4m" else make(BY_NAME[name], source)
+            found = record(folder, options, work)
+        target = DATA / "expected" / f"{name}.json.xz"
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(lzma.compress(json.dumps(found, indent=0).encode(), preset=9))
+        print(f"{name}: {len(found)} files, {target.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Write docs/reference from the code: the command line, presets and types, the Python API, errors and exit codes.
+
+python tools/write_reference.py           write
+python tools/write_reference.py --check   exit 1 where a page is not what the code says
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+
+import click
+
+import ggufpress
+from ggufpress import errors
+from ggufpress.arch.registry import DESCRIBE, FAMILIES
+from ggufpress.cli.main import COMMANDS, cli
+from ggufpress.quant.types import QTYPES
+from ggufpress.recipe import ALIASES, AUTO, MIXTURE, PRESETS
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTE = "<!-- written by tools/write_reference.py: change the code, then run make docs -->\n\n"
+
+
+def command_line() -> str:
+    """`--help` of every command."""
+    pages = ["# The command line\n"]
+    for names in ((), *((name,) for name in COMMANDS)):
+        context = click.Context(cli, info_name="ggufpress", max_content_width=100, terminal_width=100)
+        command: click.Command = cli
+        for name in names:
+            found = cli.get_command(context, name)
+            assert found is not None
+            command, context = (
+                found,
+                click.Context(found, context, info_name=name, max_content_width=100, terminal_width=100),
+            )
+        pages.append(f"## {' '.join(('ggufpress', *names))}\n\n```\n{command.get_help(context)}\n```\n")
+    return "\n".join(pages)
+
+
+def types() -> str:
+    """Presets, rules and tensor types."""
+    lines = ["# Presets and tensor types\n", "## Presets: what `-q` takes\n",
+             "| preset | mostly | bits per weight | `general.file_type` | what for |", "|---|---|---:|---:|---|"]  # fmt: skip
+    lines += [f"| {p.name} | {p.qtype} | {p.qtype.bpw:.4g} | {p.ftype} | {p.about} |" for p in PRESETS]
+    lines.append(f"| {AUTO} | | | | BF16 or F16, whichever the checkpoint is stored in |")
+    lines.append(f"\nAlso: {', '.join(f'`{alias}` = {name}' for alias, name in ALIASES.items())}.\n")
+    lines += ["## Which tensors get another type\n", "The first row that matches decides; the output matrix gets Q6_K, or "
+              "Q8_0 in a Q8_0 file.\n", "| tensors | in files of | get | because |", "|---|---|---|---|"]  # fmt: skip
+    lines += [
+        f"| {', '.join(sorted(c.roles))} | {', '.join(p.name for p in PRESETS if p.name in c.presets)} | {c.qtype} | {c.why} |"
+        for c in MIXTURE
+    ]
+    lines += ["\n## Tensor types: what a file can hold\n",
+              "| type | id | bits per weight | weights per block | bytes per block | |", "|---|---:|---:|---:|---:|---|"]  # fmt: skip
+    lines += [f"| {q.name} | {q.id} | {q.bpw:.4g} | {q.block} | {q.block_bytes} | {q.about} |" for q in QTYPES]
+    return "\n".join(lines) + "\n"
+
+
+def python() -> str:
+    """The public names with signatures and docstrings."""
+    pages = ["# The Python API\n"]
+    for name in ggufpress.__all__:
+        thing = getattr(ggufpress, name)
+        signature = "" if inspect.isclass(thing) else str(inspect.signature(thing))
+        pages.append(f"## ggufpress.{name}\n\n```python\n{name}{signature}\n```\n\n{inspect.cleandoc(thing.__doc__)}\n")
+    pages.append(f"# Errors\n\n```\n{inspect.cleandoc(errors.__doc__ or '')}\n```\n")
+    return "\n".join(pages)
+
+
+def architectures() -> str:
+    """Supported classes by family."""
+    lines = ["# Supported model classes\n", "| class in config.json | described in |", "|---|---|"]
+    homes = {name: family.__name__.rsplit(".", 1)[1] for family in FAMILIES for name in family.CLASSES}
+    lines += [f"| {name} | `src/ggufpress/arch/{homes[name]}.py` |" for name in DESCRIBE]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"command-line.md": command_line, "types.md": types, "python.md": python, "architectures.md": architectures}
+
+
+def main() -> None:
+    """Write or check every page."""
+    stale = []
+    for name, make in PAGES.items():
+        path, text = REFERENCE / name, NOTE + make()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            REFERENCE.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    if "--check" in sys.argv and stale:
+        sys.exit(f"docs/reference is not what the code says: {', '.join(stale)}; run make docs")
+
+
+if __name__ == "__main__":
+    main()
