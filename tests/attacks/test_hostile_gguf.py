@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import struct
-import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from traced_memory import memory_within
 
 from ggufpress.errors import GgufError
 from ggufpress.gguf.reader import MAX_HEADER_BYTES, MAX_ITEMS, read_gguf
 
 U8, BOOL, STRING, ARRAY, U32 = 0, 7, 8, 9, 4
 HUGE = [2**31, 2**32, 2**40, 2**62, 2**63 - 1, 2**63, 2**64 - 1]
-
-
-@contextmanager
-def memory_within(limit: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] <= limit
-    finally:
-        tracemalloc.stop()
 
 
 def string(data: bytes) -> bytes:

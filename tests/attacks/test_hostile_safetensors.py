@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import struct
-import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from traced_memory import memory_within
 
 from ggufpress.errors import CheckpointError, InputError
 from ggufpress.source import safetensors
@@ -18,16 +16,6 @@ from ggufpress.source.folder import INDEX, open_checkpoint
 from ggufpress.source.safetensors import read_header
 
 GOOD = {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}
-
-
-@contextmanager
-def memory_within(limit: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] <= limit
-    finally:
-        tracemalloc.stop()
 
 
 def write(path: Path, header: object, n_data: int = 4) -> Path:
