@@ -1,0 +1,111 @@
+// Type numbers and block layouts, as they lie in a GGUF file (little-endian, no padding).
+// Source: ggml/include/ggml.h (enum ggml_type) and ggml/src/ggml-common.h of llama.cpp (llama-cpp-python 0.3.36).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ggufpress {
+
+enum TypeId : int {
+    F32 = 0,
+    F16 = 1,
+    Q4_0 = 2,
+    Q8_0 = 8,
+    Q4_K = 12,
+    Q5_K = 13,
+    Q6_K = 14,
+    BF16 = 30,
+    TYPE_COUNT = 43,
+};
+
+/// Weights of a super-block, the unit of every K type.
+constexpr int SUPER = 256;
+
+/// 32 weights, each d * (q - 8). Low nibbles hold weights 0..15, high nibbles 16..31.
+struct [[gnu::packed]] BlockQ4_0 {
+    uint16_t d;
+    uint8_t qs[16];
+};
+
+/// 32 weights, each d * q.
+struct [[gnu::packed]] BlockQ8_0 {
+    uint16_t d;
+    int8_t qs[32];
+};
+
+/// 256 weights in 8 groups of 32, each d * scale * q - dmin * min with 6-bit scale and min per group.
+/// scales: byte j < 4 holds scale j in its low 6 bits, byte 4 + j min j; byte 8 + j holds the low nibbles of
+/// scale 4 + j and min 4 + j, whose two high bits are the high bits of bytes j and 4 + j.
+/// qs: 32 bytes per pair of groups; the even group in the low nibbles.
+struct [[gnu::packed]] BlockQ4_K {
+    uint16_t d;
+    uint16_t dmin;
+    uint8_t scales[12];
+    uint8_t qs[128];
+};
+
+/// As Q4_K with a fifth bit: bit g of qh[i] belongs to weight i of group g.
+struct [[gnu::packed]] BlockQ5_K {
+    uint16_t d;
+    uint16_t dmin;
+    uint8_t scales[12];
+    uint8_t qh[32];
+    uint8_t qs[128];
+};
+
+/// 256 weights in 16 groups of 16, each d * scale * (q - 32) with an 8-bit scale per group.
+/// Per half of 128 weights, as four runs a b c d of 32: ql has 32 bytes a | c << 4, then 32 bytes b | d << 4;
+/// qh has 32 bytes with the two high bits of a, b, c and d, a lowest.
+struct [[gnu::packed]] BlockQ6_K {
+    uint8_t ql[128];
+    uint8_t qh[64];
+    int8_t scales[16];
+    uint16_t d;
+};
+
+static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ8_0) == 34);
+static_assert(sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
+static_assert(offsetof(BlockQ6_K, d) == 208);
+
+/// Weights per block and bytes per block of each type that we know; {0, 0} for the others.
+struct BlockSize {
+    int weights;
+    int bytes;
+};
+
+constexpr BlockSize block_size(int type) {
+    switch (type) {
+        case F32: return {1, 4};
+        case F16: return {1, 2};
+        case BF16: return {1, 2};
+        case Q4_0: return {32, sizeof(BlockQ4_0)};
+        case Q8_0: return {32, sizeof(BlockQ8_0)};
+        case Q4_K: return {SUPER, sizeof(BlockQ4_K)};
+        case Q5_K: return {SUPER, sizeof(BlockQ5_K)};
+        case Q6_K: return {SUPER, sizeof(BlockQ6_K)};
+        default: return {0, 0};
+    }
+}
+
+/// Where a block keeps the floats that scale it: `count` fields of `bytes` bytes, not finite if all bits of
+/// `exponent` are set. What ggml_validate_row_data looks at.
+struct ScaleFields {
+    int count;
+    int bytes;
+    uint32_t exponent;
+    int offset[2];
+};
+
+constexpr ScaleFields scale_fields(int type) {
+    switch (type) {
+        case F32: return {1, 4, 0x7f800000, {0, 0}};
+        case BF16: return {1, 2, 0x7f80, {0, 0}};
+        case Q4_K: return {2, 2, 0x7c00, {offsetof(BlockQ4_K, d), offsetof(BlockQ4_K, dmin)}};
+        case Q5_K: return {2, 2, 0x7c00, {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}};
+        case Q6_K: return {1, 2, 0x7c00, {offsetof(BlockQ6_K, d), 0}};
+        default: return {1, 2, 0x7c00, {0, 0}};
+    }
+}
+
+}  // namespace ggufpress

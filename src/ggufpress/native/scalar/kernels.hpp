@@ -1,0 +1,20 @@
+// The scalar kernels: the specification of every other instruction set, one block at a time.
+#pragma once
+
+#include "../kernels.hpp"
+
+namespace ggufpress::scalar {
+
+void quantize_q4_0(const Chunk& chunk, uint8_t* out);
+void quantize_q8_0(const Chunk& chunk, uint8_t* out);
+void quantize_q4_k(const Chunk& chunk, uint8_t* out);
+void quantize_q5_k(const Chunk& chunk, uint8_t* out);
+void quantize_q6_k(const Chunk& chunk, uint8_t* out);
+
+void dequantize_q4_0(const uint8_t* in, int n, float* x);
+void dequantize_q8_0(const uint8_t* in, int n, float* x);
+void dequantize_q4_k(const uint8_t* in, int n, float* x);
+void dequantize_q5_k(const uint8_t* in, int n, float* x);
+void dequantize_q6_k(const uint8_t* in, int n, float* x);
+
+}  // namespace ggufpress::scalar

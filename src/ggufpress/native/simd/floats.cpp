@@ -1,0 +1,81 @@
+// F16 and BF16, and what is measured on floats.
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+namespace ggufpress::GGUFPRESS_ISA {
+
+template <class Vector, class One>
+static inline void narrow(const Chunk& chunk, uint8_t* out, Vector vector, One one) {
+    int i = 0;
+    for (; i + W <= chunk.n; i += W) store(out + 2 * i, __builtin_convertvector(vector(load<F>(chunk.x + i)), H));
+    for (; i < chunk.n; ++i) store(out + 2 * i, one(chunk.x[i]));
+}
+
+template <class Vector, class One>
+static inline void widen(const uint8_t* in, int n, float* x, Vector vector, One one) {
+    int i = 0;
+    for (; i + W <= n; i += W) store(x + i, vector(__builtin_convertvector(load<H>(in + 2 * i), U)));
+    for (; i < n; ++i) x[i] = one(load<uint16_t>(in + 2 * i));
+}
+
+void quantize_f16(const Chunk& chunk, uint8_t* out) {
+    narrow(chunk, out, [](F v) { return to_f16(v); }, [](float v) { return to_f16(v); });
+}
+
+void quantize_bf16(const Chunk& chunk, uint8_t* out) {
+    narrow(chunk, out, [](F v) { return to_bf16(v); }, [](float v) { return to_bf16(v); });
+}
+
+void dequantize_f16(const uint8_t* in, int n, float* x) {
+    widen(in, n, x, [](U h) { return from_f16(h); }, [](uint16_t h) { return from_f16(h); });
+}
+
+void dequantize_bf16(const uint8_t* in, int n, float* x) {
+    widen(in, n, x, [](U h) { return from_bf16(h); }, [](uint16_t h) { return from_bf16(h); });
+}
+
+int first_nonfinite(const float* x, int n) {
+    constexpr uint32_t EXPONENT = 0x7f800000;
+    int i = 0;
+    for (; i + W <= n; i += W)
+        if (any((load<I>(x + i) & EXPONENT) == EXPONENT)) break;
+    for (; i < n; ++i)
+        if ((bits_of(x[i]) & EXPONENT) == EXPONENT) return i;
+    return n;
+}
+
+void add_differences(const float* a, const float* b, int n, Differences& sums) {
+    float max_abs[8] = {};
+    const auto add = [&](int i, int part) {
+        const double diff = static_cast<double>(a[i]) - static_cast<double>(b[i]);
+        sums.sum_sq[part] += diff * diff;
+        sums.sum_sq_a[part] += static_cast<double>(a[i]) * static_cast<double>(a[i]);
+        const float size = static_cast<float>(diff < 0 ? -diff : diff);
+        max_abs[part] = size > max_abs[part] || size != size ? size : max_abs[part];
+    };
+    int i = 0;
+    for (; i + 8 <= n; i += 8)
+        for (int part = 0; part < 8; ++part) add(i + part, part);
+    for (int part = 0; i + part < n; ++part) add(i + part, part);
+    for (const float size : max_abs)
+        if (size > sums.max_abs || size != size) sums.max_abs = size;
+}
+
+void add_squares(const float* const* rows, int lanes, int n, float* sums) {
+    int lane = 0;
+    for (; lane + W <= lanes && n % W == 0; lane += W) {
+        const float* from[W];
+        for (int i = 0; i < W; ++i) from[i] = rows[lane + i];
+        F sum = load<F>(sums + lane);
+        for (int k = 0; k < n; k += W) {
+            F x[W];
+            load_transposed<W>(from, k, x);
+            for (int i = 0; i < W; ++i) sum += x[i] * x[i];
+        }
+        store(sums + lane, sum);
+    }
+    for (; lane < lanes; ++lane)
+        for (int i = 0; i < n; ++i) sums[lane] += rows[lane][i] * rows[lane][i];
+}
+
+}  // namespace ggufpress::GGUFPRESS_ISA

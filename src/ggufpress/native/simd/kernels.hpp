@@ -1,0 +1,28 @@
+// The kernels of one instruction set; see scalar/kernels.hpp for what each makes.
+#pragma once
+
+#include "../kernels.hpp"
+
+namespace ggufpress::GGUFPRESS_ISA {
+
+void quantize_f16(const Chunk& chunk, uint8_t* out);
+void quantize_bf16(const Chunk& chunk, uint8_t* out);
+void quantize_q4_0(const Chunk& chunk, uint8_t* out);
+void quantize_q8_0(const Chunk& chunk, uint8_t* out);
+void quantize_q4_k(const Chunk& chunk, uint8_t* out);
+void quantize_q5_k(const Chunk& chunk, uint8_t* out);
+void quantize_q6_k(const Chunk& chunk, uint8_t* out);
+
+void dequantize_f16(const uint8_t* in, int n, float* x);
+void dequantize_bf16(const uint8_t* in, int n, float* x);
+void dequantize_q4_0(const uint8_t* in, int n, float* x);
+void dequantize_q8_0(const uint8_t* in, int n, float* x);
+void dequantize_q4_k(const uint8_t* in, int n, float* x);
+void dequantize_q5_k(const uint8_t* in, int n, float* x);
+void dequantize_q6_k(const uint8_t* in, int n, float* x);
+
+int first_nonfinite(const float* x, int n);
+void add_differences(const float* a, const float* b, int n, Differences& sums);
+void add_squares(const float* const* rows, int lanes, int n, float* sums);
+
+}  // namespace ggufpress::GGUFPRESS_ISA

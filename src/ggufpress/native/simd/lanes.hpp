@@ -1,0 +1,154 @@
+// Vectors of W lanes in the compiler's own vector types. CMakeLists.txt compiles every .cpp file of this folder once
+// per instruction set, with its compiler flags, GGUFPRESS_LANES = W and GGUFPRESS_ISA = a namespace of its own, so
+// that the linker never merges code of two sets. For the same reason nothing here calls templates of std.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "../kernels.hpp"
+#include "../numbers.hpp"
+
+namespace ggufpress::GGUFPRESS_ISA {
+
+using ggufpress::from_bf16;
+using ggufpress::from_f16;
+using ggufpress::nearest_int;
+using ggufpress::to_bf16;
+using ggufpress::to_f16;
+
+constexpr int W = GGUFPRESS_LANES;
+
+typedef float F __attribute__((vector_size(4 * W)));
+typedef int32_t I __attribute__((vector_size(4 * W)));
+typedef uint32_t U __attribute__((vector_size(4 * W)));
+typedef uint16_t H __attribute__((vector_size(2 * W)));
+typedef uint8_t B __attribute__((vector_size(W)));
+
+static inline F splat(float v) { return v - F{}; }
+static inline I splat(int v) { return v - I{}; }
+
+template <class V>
+static inline V load(const void* from) {
+    V v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+}
+
+template <class V>
+static inline void store(void* to, V v) {
+    std::memcpy(to, &v, sizeof v);
+}
+
+/// Per lane a where the mask is set, else b.
+template <class V>
+static inline V select(I mask, V a, V b) {
+    return mask ? a : b;
+}
+
+static inline F abs(F v) { return (F)((I)v & 0x7fffffff); }
+
+static inline F minimum(F a, F b) { return select(a < b, a, b); }
+static inline F maximum(F a, F b) { return select(a > b, a, b); }
+static inline I minimum(I a, I b) { return select(a < b, a, b); }
+static inline I maximum(I a, I b) { return select(a > b, a, b); }
+
+static inline F square_root(F v) {
+#if defined(__AVX512F__)
+    return _mm512_maskz_sqrt_ps(0xffff, v);  // plain _mm512_sqrt_ps draws a false warning from GCC 12's header
+#elif defined(__AVX__)
+    return _mm256_sqrt_ps(v);
+#elif defined(__SSE2__)
+    return _mm_sqrt_ps(v);
+#elif defined(__aarch64__)
+    return vsqrtq_f32(v);
+#endif
+}
+
+static inline bool any(I mask) {
+    for (int i = 0; i < W; ++i)
+        if (mask[i]) return true;
+    return false;
+}
+
+/// See numbers.hpp: exact also where ggml's rounding overflows.
+static inline I nearest_int(F v) { return ((I)(v + ROUNDER) & 0x007fffff) - 0x00400000; }
+
+static inline F to_float(I v) { return __builtin_convertvector(v, F); }
+
+/// Half floats of W numbers in the low 16 bits of each lane; as to_f16 in numbers.hpp.
+static inline U to_f16(F v) {
+    const U bits = (U)v, size = bits & 0x7fffffff, sign = bits >> 16 & 0x8000;
+    const U normal = ((size + 0xfff + (size >> 13 & 1)) >> 13) - (112 << 10);
+    const U subnormal = (U)((F)size + 0.5f) - 0x3f000000;
+    const U special = (size >> 13 & 0x3ff) | 0x7e00;
+    U result = select((I)size < 0x38800000, subnormal, normal);
+    result = select((I)size >= 0x47800000, U{} + 0x7c00, result);
+    result = select((I)size > 0x7f800000, special, result);
+    return sign | result;
+}
+
+/// Numbers of W half floats in the low 16 bits of each lane; as from_f16 in numbers.hpp.
+static inline F from_f16(U h) {
+    const U sign = (h & 0x8000) << 16, size = h & 0x7fff;
+    const U normal = (size << 13) + (112 << 23);
+    const U subnormal = (U)((F)(size | 0x3f000000) - 0.5f);
+    const U special = size << 13 | 0x7f800000 | ((U)(size > 0x7c00) & 0x400000);
+    U result = select((I)size < 0x400, subnormal, normal);
+    result = select((I)size >= 0x7c00, special, result);
+    return (F)(sign | result);
+}
+
+static inline U to_bf16(F v) {
+    const U bits = (U)v;
+    const U rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    return select((I)((bits & 0x7fffffff) > 0x7f800000), bits >> 16 | 64, rounded);
+}
+
+static inline F from_bf16(U h) { return (F)(h << 16); }
+
+template <int... K>
+struct Indices {};
+template <int N, int... K>
+struct CountTo : CountTo<N - 1, N - 1, K...> {};
+template <int... K>
+struct CountTo<0, K...> {
+    using type = Indices<K...>;
+};
+using AllLanes = CountTo<W>::type;
+
+/// One step of a transpose: swaps the off-diagonal halves of each 2S x 2S tile of the rows a (upper) and b (lower).
+template <int S, int... K>
+static inline void swap_tiles(F& a, F& b, Indices<K...>) {
+    const F upper = __builtin_shufflevector(a, b, ((K & S) ? W + K - S : K)...);
+    b = __builtin_shufflevector(a, b, ((K & S) ? W + K : K + S)...);
+    a = upper;
+}
+
+template <int S>
+static inline void transpose_steps(F (&rows)[W]) {
+#pragma GCC unroll 16
+    for (int i = 0; i < W; ++i)
+        if (!(i & S)) swap_tiles<S>(rows[i], rows[i + S], AllLanes{});
+    if constexpr (S > 1) transpose_steps<S / 2>(rows);
+}
+
+/// Lane i of out[k] becomes from[i][k], for k < N.
+template <int N>
+static inline void load_transposed(const float* const (&from)[W], int offset, F* out) {
+    for (int k = 0; k < N; k += W) {
+        F rows[W];
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i) rows[i] = load<F>(from[i] + offset + k);
+        transpose_steps<W / 2>(rows);
+#pragma GCC unroll 16
+        for (int i = 0; i < W; ++i) out[k + i] = rows[i];
+    }
+}
+
+}  // namespace ggufpress::GGUFPRESS_ISA

@@ -1,0 +1,274 @@
+// Types with super-blocks of 256 weights and a linear scale: Q4_K, Q5_K, Q6_K. A lane holds a whole super-block, so
+// that every sum of the specification, also those over a super-block, runs in its own lane.
+#include "../scalar/kernels.hpp"
+#include "fit.hpp"
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+namespace ggufpress::GGUFPRESS_ISA {
+
+/// Up to W super-blocks of a chunk. Lanes past the end repeat the first; what they make is thrown away.
+struct Batch {
+    const float* x[W];
+    const float* importance[W];
+    int lanes;
+};
+
+static inline Batch batch_of(const Chunk& chunk, int first) {
+    Batch batch;
+    const int left = chunk.n / SUPER - first;
+    batch.lanes = left < W ? left : W;
+    for (int i = 0; i < W; ++i) {
+        const int start = SUPER * (first + (i < batch.lanes ? i : 0));
+        batch.x[i] = chunk.x + start;
+        batch.importance[i] = chunk.importance ? chunk.importance + start : nullptr;
+    }
+    return batch;
+}
+
+/// What the fits of W super-blocks with 8 groups of 32 settle on: stored scales and mins, and how to round again.
+struct AffineBatch {
+    U d, dmin;
+    I scale[8], min[8];
+    F inverse[8], from[8];
+    I extreme;
+};
+
+template <int NMAX>
+static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBatch& out, F (&scales)[8],
+                              F (&minima)[8], F (&sum_w)[8]) {
+    const bool weighted = batch.importance[0] != nullptr;
+    F mean_sq{};
+    if (weighted) {
+        for (int k = 0; k < SUPER; k += W) {
+            F x[W];
+            load_transposed<W>(batch.x, k, x);
+            for (int i = 0; i < W; ++i) mean_sq += x[i] * x[i];
+        }
+        mean_sq = 2 * mean_sq / SUPER;
+    }
+    out.extreme = I{};
+    constexpr int G = 2;
+    for (int first = 0; first < 8; first += G) {
+        AffineGroups<32> groups[G];
+        for (int t = 0; t < G; ++t) {
+            F(&x)[32] = groups[t].x, (&w)[32] = groups[t].w;
+            load_transposed<32>(batch.x, 32 * (first + t), x);
+            if (weighted) {
+                load_transposed<32>(batch.importance, 32 * (first + t), w);
+                sum_w[first + t] = F{};
+                for (int i = 0; i < 32; ++i) {
+                    w[i] *= square_root(mean_sq + x[i] * x[i]);
+                    sum_w[first + t] += w[i];
+                }
+            } else {
+                F sum_sq{};
+                for (int i = 0; i < 32; ++i) sum_sq += x[i] * x[i];
+                const F rms = square_root(sum_sq / 32);
+                for (int i = 0; i < 32; ++i) w[i] = rms + abs(x[i]);
+            }
+        }
+        fit_affine<32, NMAX, G>(groups, trials);
+        for (int t = 0; t < G; ++t) {
+            const AffineGroups<32>& g = groups[t];
+            scales[first + t] = g.scale;
+            minima[first + t] = -g.min;
+            out.inverse[first + t] = g.inverse;
+            out.from[first + t] = g.from;
+            out.extreme |= g.extreme;
+        }
+    }
+}
+
+template <int NMAX>
+static inline void fit_super_blocks(const Batch& batch, const Trials& trials, AffineBatch& out) {
+    F scales[8], minima[8], sum_w[8];
+    fit_groups<NMAX>(batch, trials, out, scales, minima, sum_w);
+    if (batch.importance[0]) {
+        out.d = to_f16(fit_positive<8, 63>(scales, sum_w, out.scale));
+        out.dmin = to_f16(fit_positive<8, 63>(minima, sum_w, out.min));
+        if (NMAX == 31) {
+            for (int g = 0; g < 8; ++g) {
+                out.scale[g] = minimum(out.scale[g], splat(63));
+                out.min[g] = minimum(out.min[g], splat(63));
+            }
+        }
+        return;
+    }
+    F max_scale{}, max_min{};
+    for (int g = 0; g < 8; ++g) {
+        max_scale = select(scales[g] > max_scale, scales[g], max_scale);
+        max_min = select(minima[g] > max_min, minima[g], max_min);
+    }
+    const F inverse_scale = select(max_scale > 0, 63 / max_scale, F{});
+    const F inverse_min = select(max_min > 0, 63 / max_min, F{});
+    for (int g = 0; g < 8; ++g) {
+        out.scale[g] = minimum(nearest_int(inverse_scale * scales[g]) & 255, splat(63));
+        out.min[g] = minimum(nearest_int(inverse_min * minima[g]) & 255, splat(63));
+    }
+    out.d = to_f16(max_scale / 63);
+    out.dmin = to_f16(max_min / 63);
+}
+
+/// Stores the 12 bytes of scales and mins as BlockQ4_K lays them out, and returns them as read back.
+static inline void pack_scales(const AffineBatch& fits, int lane, uint8_t* packed, int (&scale)[8], int (&min)[8]) {
+    for (int g = 0; g < 8; ++g) {
+        scale[g] = fits.scale[g][lane];
+        min[g] = fits.min[g][lane];
+    }
+    for (int j = 0; j < 4; ++j) {
+        packed[j] = static_cast<uint8_t>(scale[j] | scale[4 + j] >> 4 << 6);
+        packed[4 + j] = static_cast<uint8_t>(min[j] | min[4 + j] >> 4 << 6);
+        packed[8 + j] = static_cast<uint8_t>((scale[4 + j] & 15) | (min[4 + j] & 15) << 4);
+    }
+    // A fit with importance may leave more than six bits (ggml has no cap for Q4_K); what overlaps reads back so.
+    for (int j = 0; j < 4; ++j) {
+        scale[j] = packed[j] & 63;
+        min[j] = packed[4 + j] & 63;
+        scale[4 + j] = (packed[8 + j] & 15) | packed[j] >> 6 << 4;
+        min[4 + j] = packed[8 + j] >> 4 | packed[4 + j] >> 6 << 4;
+    }
+}
+
+template <int NMAX, class Block>
+static inline void round_super_block(const Batch& batch, const AffineBatch& fits, int lane, Block& block,
+                                     uint8_t (&q)[SUPER]) {
+    block.d = static_cast<uint16_t>(fits.d[lane]);
+    block.dmin = static_cast<uint16_t>(fits.dmin[lane]);
+    int scale[8], min[8];
+    pack_scales(fits, lane, block.scales, scale, min);
+    for (int g = 0; g < 8; ++g) {
+        const float d = from_f16(block.d) * static_cast<float>(scale[g]);
+        const float m = from_f16(block.dmin) * static_cast<float>(min[g]);
+        for (int i = 32 * g; i < 32 * g + 32; i += W) {
+            const F x = load<F>(batch.x[lane] + i);
+            const F v = d != 0 ? (x + m) / d : fits.inverse[g][lane] * (x - fits.from[g][lane]);
+            const I l = maximum(minimum(nearest_int(v), splat(NMAX)), I{});
+            store(q + i, __builtin_convertvector(l, B));
+        }
+    }
+}
+
+template <int NMAX, class Block, class Pack>
+static inline void quantize_affine(const Chunk& chunk, uint8_t* out, const Trials& trials,
+                                   void (*specification)(const Chunk&, uint8_t*), Pack pack) {
+    auto* blocks = reinterpret_cast<Block*>(out);
+    for (int first = 0; first < chunk.n / SUPER; first += W) {
+        const Batch batch = batch_of(chunk, first);
+        AffineBatch fits;
+        fit_super_blocks<NMAX>(batch, trials, fits);
+        for (int lane = 0; lane < batch.lanes; ++lane) {
+            Block& block = blocks[first + lane];
+            if (fits.extreme[lane]) {
+                const Chunk one = {batch.x[lane], batch.importance[lane], nullptr, SUPER};
+                specification(one, reinterpret_cast<uint8_t*>(&block));
+                continue;
+            }
+            uint8_t q[SUPER];
+            round_super_block<NMAX>(batch, fits, lane, block, q);
+            pack(q, block);
+        }
+    }
+}
+
+constexpr Trials TRIALS_Q4_K = {-1.0f, 0.1f, 21};
+constexpr Trials TRIALS_Q5_K = {-0.5f, 0.1f, 16};
+constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37};
+
+void quantize_q4_k(const Chunk& chunk, uint8_t* out) {
+    quantize_affine<15, BlockQ4_K>(chunk, out, chunk.importance ? TRIALS_IMPORTANCE : TRIALS_Q4_K, scalar::quantize_q4_k,
+                                   [](const uint8_t(&q)[SUPER], BlockQ4_K& block) {
+                                       for (int pair = 0; pair < 4; ++pair)
+                                           for (int i = 0; i < 32; ++i)
+                                               block.qs[32 * pair + i] = static_cast<uint8_t>(
+                                                   q[64 * pair + i] | q[64 * pair + 32 + i] << 4);
+                                   });
+}
+
+void quantize_q5_k(const Chunk& chunk, uint8_t* out) {
+    quantize_affine<31, BlockQ5_K>(
+        chunk, out, chunk.importance ? TRIALS_IMPORTANCE : TRIALS_Q5_K, scalar::quantize_q5_k,
+        [](const uint8_t(&q)[SUPER], BlockQ5_K& block) {
+            for (int i = 0; i < 32; ++i) {
+                int high = 0;
+                for (int g = 0; g < 8; ++g) high |= q[32 * g + i] >> 4 << g;
+                block.qh[i] = static_cast<uint8_t>(high);
+            }
+            for (int pair = 0; pair < 4; ++pair)
+                for (int i = 0; i < 32; ++i)
+                    block.qs[32 * pair + i] =
+                        static_cast<uint8_t>((q[64 * pair + i] & 15) | (q[64 * pair + 32 + i] & 15) << 4);
+        });
+}
+
+/// Stored scales, and how to round where a scale is 0, of W super-blocks with 16 groups of 16.
+struct SymmetricBatch {
+    U d;
+    I scale[16];
+    F inverse[16];
+    I zero;
+};
+
+static inline void fit_super_blocks(const Batch& batch, SymmetricBatch& out) {
+    F scales[16], largest{}, size{};
+    for (int g = 0; g < 16; ++g) {
+        F x[16], w[16];
+        load_transposed<16>(batch.x, 16 * g, x);
+        if (batch.importance[0])
+            load_transposed<16>(batch.importance, 16 * g, w);
+        else
+            for (int i = 0; i < 16; ++i) w[i] = x[i] * x[i];
+        const SymmetricFit fit = fit_symmetric<16, 32>(x, w);
+        scales[g] = fit.scale;
+        out.inverse[g] = fit.inverse;
+        const I larger = abs(scales[g]) > size;
+        size = select(larger, abs(scales[g]), size);
+        largest = select(larger, scales[g], largest);
+    }
+    out.zero = size < 1e-15f;
+    const F inverse = -128 / largest;
+    out.d = to_f16(1 / inverse);
+    for (int g = 0; g < 16; ++g) out.scale[g] = minimum(nearest_int(inverse * scales[g]), splat(127));
+}
+
+static inline void round_super_block(const Batch& batch, const SymmetricBatch& fits, int lane, BlockQ6_K& block) {
+    uint8_t q[SUPER];
+    block.d = static_cast<uint16_t>(fits.d[lane]);
+    for (int g = 0; g < 16; ++g) {
+        block.scales[g] = static_cast<int8_t>(fits.scale[g][lane]);
+        const float d = from_f16(block.d) * block.scales[g];
+        const float inverse = fits.inverse[g][lane];
+        for (int i = 16 * g; i < 16 * g + 16; i += W) {
+            const F x = load<F>(batch.x[lane] + i);
+            const I l = nearest_int(d != 0 ? x / d : inverse * x);
+            I stored = maximum(minimum(l, splat(31)), splat(-32)) + 32;
+            if (d == 0 && inverse == 0) stored = I{};
+            store(q + i, __builtin_convertvector(stored, B));
+        }
+    }
+    for (int half = 0; half < 2; ++half) {
+        const uint8_t* a = q + 128 * half;
+        for (int i = 0; i < 64; ++i)
+            block.ql[64 * half + i] = static_cast<uint8_t>((a[i] & 15) | (a[i + 64] & 15) << 4);
+        for (int i = 0; i < 32; ++i)
+            block.qh[32 * half + i] =
+                static_cast<uint8_t>(a[i] >> 4 | a[i + 32] >> 4 << 2 | a[i + 64] >> 4 << 4 | a[i + 96] >> 4 << 6);
+    }
+}
+
+void quantize_q6_k(const Chunk& chunk, uint8_t* out) {
+    auto* blocks = reinterpret_cast<BlockQ6_K*>(out);
+    for (int first = 0; first < chunk.n / SUPER; first += W) {
+        const Batch batch = batch_of(chunk, first);
+        SymmetricBatch fits;
+        fit_super_blocks(batch, fits);
+        for (int lane = 0; lane < batch.lanes; ++lane) {
+            if (fits.zero[lane])
+                std::memset(&blocks[first + lane], 0, sizeof(BlockQ6_K));
+            else
+                round_super_block(batch, fits, lane, blocks[first + lane]);
+        }
+    }
+}
+
+}  // namespace ggufpress::GGUFPRESS_ISA

@@ -1,0 +1,31 @@
+// The table of this instruction set: the scalar one with everything replaced that has a version here.
+#include "../tables.hpp"
+#include "kernels.hpp"
+
+#define GGUFPRESS_STRING_OF(name) #name
+#define GGUFPRESS_STRING(name) GGUFPRESS_STRING_OF(name)
+
+namespace ggufpress::GGUFPRESS_ISA {
+
+static Kernels make_table() {
+    Kernels table = scalar::kernels();
+    table.name = GGUFPRESS_STRING(GGUFPRESS_ISA);
+    table.of[F16] = {quantize_f16, dequantize_f16};
+    table.of[BF16] = {quantize_bf16, dequantize_bf16};
+    table.of[Q4_0] = {quantize_q4_0, dequantize_q4_0, true};
+    table.of[Q8_0] = {quantize_q8_0, dequantize_q8_0};
+    table.of[Q4_K] = {quantize_q4_k, dequantize_q4_k};
+    table.of[Q5_K] = {quantize_q5_k, dequantize_q5_k};
+    table.of[Q6_K] = {quantize_q6_k, dequantize_q6_k};
+    table.first_nonfinite = first_nonfinite;
+    table.add_differences = add_differences;
+    table.add_squares = add_squares;
+    return table;
+}
+
+const Kernels& kernels() {
+    static const Kernels table = make_table();
+    return table;
+}
+
+}  // namespace ggufpress::GGUFPRESS_ISA

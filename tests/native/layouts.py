@@ -1,0 +1,38 @@
+"""Which bytes of a block mean what, to name them where two blocks differ."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ggufpress.quant import types
+from ggufpress.quant.types import QType
+
+FIELDS: dict[QType, tuple[tuple[str, int], ...]] = {
+    types.F16: (("value", 2),),
+    types.BF16: (("value", 2),),
+    types.Q4_0: (("d", 2), ("qs", 16)),
+    types.Q8_0: (("d", 2), ("qs", 32)),
+    types.Q4_K: (("d", 2), ("dmin", 2), ("scales", 12), ("qs", 128)),
+    types.Q5_K: (("d", 2), ("dmin", 2), ("scales", 12), ("qh", 32), ("qs", 128)),
+    types.Q6_K: (("ql", 128), ("qh", 64), ("scales", 16), ("d", 2)),
+}
+
+
+def first_difference(made: NDArray[np.uint8], wanted: NDArray[np.uint8], qtype: QType) -> str | None:
+    """Names the first byte where two runs of blocks differ, or None."""
+    made, wanted = made.reshape(-1, qtype.block_bytes), wanted.reshape(-1, qtype.block_bytes)
+    assert made.shape == wanted.shape
+    if np.array_equal(made, wanted):
+        return None
+    block, offset = (int(i) for i in np.argwhere(made != wanted)[0])
+    start = 0
+    for name, size in FIELDS[qtype]:
+        if offset < start + size:
+            blocks = int((made != wanted).any(axis=1).sum())
+            return (
+                f"{qtype} block {block} field {name}[{offset - start}]: {made[block, offset]} where ggml has "
+                f"{wanted[block, offset]} ({blocks} of {len(made)} blocks differ)"
+            )
+        start += size
+    raise AssertionError(f"the fields of {qtype} do not cover byte {offset}")

@@ -1,0 +1,102 @@
+"""Every kernel makes ggml's bytes, on every instruction set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ggufpress import _native
+from ggufpress.quant import types
+from ggufpress.quant.types import F32, QType
+from tests.native import ggml_oracle, inputs
+from tests.native.layouts import first_difference
+
+TYPES = (types.F16, types.BF16, types.Q4_0, types.Q8_0, types.Q4_K, types.Q5_K, types.Q6_K)
+USES_IMPORTANCE = (types.Q4_0, types.Q4_K, types.Q5_K, types.Q6_K)
+
+
+def quantize(x: NDArray[np.float32], qtype: QType, importance: NDArray[np.float32] | None = None) -> NDArray[np.uint8]:
+    rows, cols = x.shape
+    out = np.full((rows, qtype.row_bytes(cols)), 0xA5, np.uint8)
+    assert _native.convert(x, F32.id, F32.id, out, qtype.id, cols, importance) == -1
+    return out
+
+
+@pytest.mark.parametrize("family", inputs.FAMILIES)
+@pytest.mark.parametrize("qtype", TYPES, ids=str)
+def test_bytes_are_ggmls(qtype: QType, family: str, isa: str) -> None:
+    x = inputs.weights(family, 5, 1792)
+    assert first_difference(quantize(x, qtype), ggml_oracle.quantize(x, qtype), qtype) is None
+
+
+@pytest.mark.parametrize("kind", inputs.IMPORTANCES)
+@pytest.mark.parametrize("family", inputs.FAMILIES)
+@pytest.mark.parametrize("qtype", USES_IMPORTANCE, ids=str)
+def test_bytes_with_importance_are_ggmls(qtype: QType, family: str, kind: str, isa: str) -> None:
+    x, importance = inputs.weights(family, 3, 1280), inputs.importance(kind, 1280)
+    assert first_difference(quantize(x, qtype, importance), ggml_oracle.quantize(x, qtype, importance), qtype) is None
+
+
+@pytest.mark.parametrize("qtype", [types.F16, types.BF16, types.Q8_0], ids=str)
+def test_importance_is_ignored_where_ggml_ignores_it(qtype: QType, isa: str) -> None:
+    x = inputs.weights("normal", 2, 512)
+    assert np.array_equal(quantize(x, qtype, inputs.importance("squares", 512)), quantize(x, qtype))
+
+
+@pytest.mark.parametrize("qtype", TYPES, ids=str)
+def test_every_row_length(qtype: QType, isa: str) -> None:
+    for blocks in (1, 2, 3, 7, 15, 16, 17, 33):
+        x = inputs.weights("normal", 3, blocks * qtype.block)
+        importance = inputs.importance("squares", blocks * qtype.block)
+        for weights in (None, importance):
+            wanted = ggml_oracle.quantize(x, qtype, weights)
+            assert first_difference(quantize(x, qtype, weights), wanted, qtype) is None
+
+
+@pytest.mark.parametrize("qtype", TYPES, ids=str)
+def test_rows_do_not_influence_each_other(qtype: QType, isa: str) -> None:
+    x, importance = inputs.weights("heavy-tailed", 37, 768), inputs.importance("squares", 768)
+    whole = quantize(x, qtype, importance)
+    for first, last in ((0, 1), (1, 6), (6, 23), (23, 37)):
+        assert np.array_equal(quantize(x[first:last], qtype, importance), whole[first:last])
+
+
+@st.composite
+def blocks_of_floats(draw: st.DrawFn) -> NDArray[np.float32]:
+    """A super-block whose groups differ in size, with values that repeat, cancel and vanish."""
+    palette = draw(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=8))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    noise = np.float32(draw(st.sampled_from([0.0, 1e-7, 0.1, 1.0])))
+    with np.errstate(over="ignore"):
+        x = rng.choice(np.array(palette, np.float32), 256) * (1 + noise * rng.standard_normal(256, np.float32))
+    return np.where(np.isfinite(x), x, np.float32(0)).astype(np.float32).reshape(1, 256)
+
+
+@pytest.mark.parametrize("qtype", TYPES, ids=str)
+@settings(max_examples=40, deadline=None)
+@given(x=blocks_of_floats(), weighted=st.booleans())
+def test_scalar_and_simd_agree_on_arbitrary_floats(qtype: QType, x: NDArray[np.float32], weighted: bool) -> None:
+    importance = inputs.importance("squares", 256) if weighted else None
+    before = _native.isa()
+    try:
+        made = {}
+        for name in _native.isas():
+            _native.set_isa(name)
+            made[name] = quantize(x, qtype, importance)
+    finally:
+        _native.set_isa(before)
+    for name, data in made.items():
+        assert first_difference(data, made["scalar"], qtype) is None, name
+
+
+@pytest.mark.parametrize("qtype", [types.Q8_0, types.Q6_K, types.Q4_K], ids=str)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_the_first_weight_that_is_not_finite_is_reported(qtype: QType, bad: float, isa: str) -> None:
+    x = inputs.weights("normal", 5, 1280)
+    x[3, 7] = bad
+    x[4, 1000] = np.nan
+    out = np.empty((5, qtype.row_bytes(1280)), np.uint8)
+    assert _native.convert(x, F32.id, F32.id, out, qtype.id, 1280) == 3 * 1280 + 7
