@@ -65,13 +65,17 @@ class GgufTensor:
 
 @dataclass(frozen=True)
 class GgufFile:
-    """A GGUF file, described. `tensors` are in file order, and their data lies in that order without holes."""
+    """A GGUF file, described. `tensors` are in file order, and their data lies in that order without holes.
+
+    `header_end` is where the header ends, `data_offset` where the data starts, after padding.
+    """
 
     path: Path
     version: int
     alignment: int
     metadata: Metadata
     tensors: tuple[GgufTensor, ...]
+    header_end: int
     data_offset: int
     file_size: int
     stamp: FileStamp = field(compare=False, repr=False)
@@ -143,11 +147,12 @@ def read_gguf(path: Path) -> GgufFile:
         alignment = _alignment(metadata, path)
         cursor.expect(n_tensors, _SMALLEST_TENSOR, "tensors")
         infos = _read_tensors(cursor, n_tensors)
-        data_offset = padded(cursor.tell(), alignment)
+        header_end = cursor.tell()
+        data_offset = padded(header_end, alignment)
         if not infos:
             data_offset = min(data_offset, file.size)
         tensors = _place(infos, data_offset, alignment, file)
-        return GgufFile(path, version, alignment, metadata, tensors, data_offset, file.size, file.stamp)
+        return GgufFile(path, version, alignment, metadata, tensors, header_end, data_offset, file.size, file.stamp)
 
 
 class _Cursor:
