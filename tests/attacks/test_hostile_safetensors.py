@@ -109,7 +109,7 @@ def test_duplicate_names_however_they_are_spelled(shard: Path) -> None:
         read_header(shard)
 
 
-@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\x1b[2J", "\x9b2J", "\ud800", "n" * 2000])
+@pytest.mark.parametrize("name", ["", "a\0b", "a\nb", "\x1b[2J", "\x9b2J", "n" * 2000])
 def test_names_that_are_not_names(shard: Path, name: str) -> None:
     write(shard, {name: GOOD})
     with pytest.raises(CheckpointError, match=r"model.safetensors.*tensor name") as caught:
