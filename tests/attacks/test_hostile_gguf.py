@@ -6,10 +6,10 @@ import struct
 from pathlib import Path
 
 import pytest
-from traced_memory import memory_within
 
 from ggufpress.errors import GgufError
 from ggufpress.gguf.reader import MAX_HEADER_BYTES, MAX_ITEMS, read_gguf
+from tests.traced_memory import memory_within
 
 U8, BOOL, STRING, ARRAY, U32 = 0, 7, 8, 9, 4
 HUGE = [2**31, 2**32, 2**40, 2**62, 2**63 - 1, 2**63, 2**64 - 1]

@@ -8,12 +8,12 @@ import struct
 from pathlib import Path
 
 import pytest
-from traced_memory import memory_within
 
 from ggufpress.errors import CheckpointError, InputError
 from ggufpress.source import safetensors
 from ggufpress.source.folder import INDEX, open_checkpoint
 from ggufpress.source.safetensors import read_header
+from tests.traced_memory import memory_within
 
 GOOD = {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}
 

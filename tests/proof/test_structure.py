@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from traced_memory import memory_within
 
 from ggufpress.gguf.header import TensorInfo, encode_header
 from ggufpress.gguf.reader import read_gguf
 from ggufpress.gguf.values import Metadata, text, u32
 from ggufpress.proof.structure import check_structure
 from ggufpress.quant.types import F32
+from tests.traced_memory import memory_within
 
 METADATA: Metadata = {"general.architecture": text("llama")}
 TENSORS = [TensorInfo("a", (3,), F32, 0), TensorInfo("b", (9,), F32, 32)]
