@@ -88,7 +88,8 @@ def _fault(tensor: GgufTensor, count: int, first: int | None) -> Fault:
 def _full(words: npt.NDArray[Any], exponent: int) -> npt.NDArray[np.bool_]:
     """Whether all bits of `exponent` are set."""
     mask = words.dtype.type(exponent)
-    return np.equal(words & mask, mask)
+    full: npt.NDArray[np.bool_] = np.equal(words & mask, mask)
+    return full
 
 
 def _exponent_is_full(kind: str, exponent: int, blocks: Bytes) -> npt.NDArray[np.bool_]:
