@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,7 +79,8 @@ class ReadOnlyFile:
     def advise(self, offset: int, nbytes: int) -> None:
         """Ask the system to read these bytes ahead, where it can."""
         if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._fd, offset, nbytes, os.POSIX_FADV_WILLNEED)
+            with suppress(OSError):
+                os.posix_fadvise(self._fd, offset, nbytes, os.POSIX_FADV_WILLNEED)
 
     def check(self, expected: FileStamp) -> None:
         """Raise where the file is not, or no longer, the one that `expected` was taken of."""

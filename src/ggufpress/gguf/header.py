@@ -116,12 +116,13 @@ def _value(value: Value) -> list[bytes]:
 def _items(item_type: ValueType, items: Sequence[Scalar]) -> list[bytes]:
     if item_type is not ValueType.STRING:
         return [struct.pack(f"<{len(items)}{PACKED[item_type]}", *items)]
-    texts = [item.encode() if isinstance(item, str) else item for item in items]
-    # one call packs all lengths; the pieces then alternate
-    lengths = struct.pack(f"<{len(texts)}Q", *map(len, texts))  # type: ignore[arg-type]
-    parts: list[bytes] = [b""] * (2 * len(texts))
-    parts[0::2] = [lengths[at : at + 8] for at in range(0, len(lengths), 8)]
-    parts[1::2] = texts  # type: ignore[assignment]
+    texts: list[bytes] = [item.encode() if isinstance(item, str) else item for item in items]  # type: ignore[misc]
+    lengths = [len(text) for text in texts]
+    # a vocabulary of a million strings has a few dozen lengths
+    packed = {length: struct.pack("<Q", length) for length in set(lengths)}
+    parts = [b""] * (2 * len(texts))
+    parts[0::2] = [packed[length] for length in lengths]
+    parts[1::2] = texts
     return parts
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ggufpress.gguf.reader import read_gguf
 from ggufpress.proof.against import Comparison, compare_with_source
-from ggufpress.proof.structure import Fault, check_blocks, check_structure
+from ggufpress.proof.blocks import check_blocks
+from ggufpress.proof.structure import Fault, check_structure
 from ggufpress.source.checkpoint import Checkpoint
 
 

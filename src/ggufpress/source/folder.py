@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ SUFFIX = ".safetensors"
 PICKLES = ("pytorch_model", "consolidated", "model")
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth")
 LISTED = 5
+LONGEST_SHOWN = 80
 
 
 def open_checkpoint(root: Path) -> Checkpoint:
@@ -88,8 +90,9 @@ def _weight_map(checkpoint: Checkpoint) -> dict[str, str]:
         raise CheckpointError(f"{path} has no weight_map with the names of tensors and files")
     for tensor, file in weight_map.items():
         if not _is_plain(file):
+            said = _shown(file) if isinstance(file, str) else type(file).__name__
             raise CheckpointError(
-                f"{path}: tensor {tensor!r} is said to be in {file!r}, which is not the name of a {SUFFIX} file"
+                f"{path}: tensor {_shown(tensor)} is said to be in {said}, which is not the name of a {SUFFIX} file"
             )
     return weight_map
 
@@ -107,10 +110,11 @@ def _is_plain(name: object) -> bool:
 def _tensors(root: Path, shards: Iterable[str]) -> dict[str, TensorRef]:
     """Every tensor of the shards, by name, in the reference's order."""
     shards = sorted(set(shards))
-    missing = [name for name in shards if not (root / name).exists()]
+    missing = [name for name in shards if not os.path.lexists(root / name)]
     if missing:
         raise CheckpointError(
-            f"{root}: {len(missing)} of the {len(shards)} files named in {INDEX} are missing: {_some(missing)}",
+            f"{root}: {len(missing)} of the {len(shards)} files named in {INDEX} are missing: "
+            f"{_some(map(_shown, missing))}",
             hint="download the model again, or only these files",
         )
     tensors: dict[str, TensorRef] = {}
@@ -130,16 +134,21 @@ def _check_against_index(root: Path, tensors: Mapping[str, TensorRef], index: Ma
     if missing:
         raise CheckpointError(
             f"{root}: {len(missing)} tensors of {INDEX} are not in its files: "
-            f"{_some(f'{name} ({index[name]})' for name in missing)}",
+            f"{_some(f'{_shown(name)} ({index[name]})' for name in missing)}",
             hint="the files and the index do not belong together: download the model again",
         )
     extra = sorted(tensors.keys() - index.keys())
     if extra:
         raise CheckpointError(
             f"{root}: {len(extra)} tensors are not in {INDEX}: "
-            f"{_some(f'{name} ({tensors[name].file.name})' for name in extra)}",
+            f"{_some(f'{_shown(name)} ({tensors[name].file.name})' for name in extra)}",
             hint="the files and the index do not belong together: download the model again",
         )
+
+
+def _shown(name: str) -> str:
+    """A name that is not trusted, fit for a terminal."""
+    return repr(name) if len(name) <= LONGEST_SHOWN else repr(name[:LONGEST_SHOWN]) + "..."
 
 
 def _some(names: Iterable[str]) -> str:

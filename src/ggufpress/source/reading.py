@@ -84,6 +84,8 @@ class TensorReader:
         return file
 
     def _close_oldest(self) -> None:
+        if len(self._files) <= self._max_open:
+            return
         idle = [path for path in self._files if not self._users[path]]
-        for path in idle[: max(0, len(self._files) - self._max_open)]:
+        for path in idle[: len(self._files) - self._max_open]:
             self._files.pop(path).close()

@@ -37,7 +37,12 @@ MAX_NAME_BYTES = 1024
 MAX_BITS = 1 << 64
 
 _SPACE = rb"[ \t\n\r]*+"
-_STRING = rb'"(?:[^"\\\x00-\x1f]++|\\[^\x00-\x1f])*+"'
+# a surrogate only with its other half, as in every JSON parser but Python's
+_UNICODE = (
+    rb"u(?:[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}"
+    rb"|[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+)
+_STRING = rb'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|' + _UNICODE + rb'))*+"'
 _START = re.compile(_SPACE + rb"\{" + _SPACE)
 _EMPTY = re.compile(rb"\}" + _SPACE + rb"\Z")
 _NAME = re.compile(rb"(" + _STRING + rb")" + _SPACE + rb":" + _SPACE)
@@ -45,7 +50,7 @@ _ENTRY = re.compile(rb"\{[^{}]*+\}")
 _PAIR = _STRING + _SPACE + rb":" + _SPACE + _STRING + _SPACE
 _METADATA = re.compile(rb"null|\{" + _SPACE + rb"(?:" + _PAIR + rb"(?:," + _SPACE + _PAIR + rb")*+)?+\}")
 _NEXT = re.compile(_SPACE + rb"(?:(,)" + _SPACE + rb"|\}" + _SPACE + rb"\Z)")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def read_header(path: Path) -> list[TensorRef]:
@@ -96,7 +101,7 @@ def _entries(header: bytes, path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
         name, pos = _decode_name(key[1], path), key.end()
         if name == "__metadata__":
             value = _METADATA.match(header, pos)
-            if value is None or has_metadata:
+            if value is None or has_metadata or not _is_utf8(value[0]):
                 raise CheckpointError(f"{path}: __metadata__ is not one object of strings")
             has_metadata = True
         else:
@@ -113,6 +118,14 @@ def _entries(header: bytes, path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
         if end is None:
             raise _malformed(path, value.end())
         pos, more = end.end(), end[1] is not None
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decode_name(text: bytes, path: Path) -> str:
@@ -145,6 +158,8 @@ def _decode_entry(text: bytes, name: str, path: Path) -> dict[str, Any]:
     try:
         if len(text) > MAX_ENTRY_BYTES:
             raise ValueError(f"{len(text):,} bytes long")
+        if b"-0" in text:
+            raise ValueError("a negative zero")
         entry: dict[str, Any] = _decoder.raw_decode(text.decode())[0]
         return entry
     except ValueError as error:

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from ggufpress.errors import CheckpointError, UnsupportedError
+from ggufpress.source.resolve import resolve
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "org" / "tiny-model"
+    root.mkdir(parents=True)
+    (root / "config.json").write_text("{}")
+    safetensors.numpy.save_file({"a": np.zeros(2, np.float32)}, root / "model.safetensors")
+    return root
+
+
+def test_a_folder_is_a_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve(folder).name == "tiny-model"
+    assert resolve(f"{folder}/").root == folder
+    monkeypatch.chdir(folder.parent.parent)
+    assert list(resolve("org/tiny-model").tensors) == ["a"]
+    monkeypatch.chdir(folder)
+    assert resolve(".").name == "tiny-model"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "meta-llama/Llama-3.2-1B",
+        "hf://meta-llama/Llama-3.2-1B",
+        "hf://models/meta-llama/Llama-3.2-1B",
+        "https://huggingface.co/meta-llama/Llama-3.2-1B",
+        "https://huggingface.co/meta-llama/Llama-3.2-1B/tree/main",
+    ],
+)
+def test_says_how_to_download_from_the_hub(source: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"only local folders") as caught:
+        resolve(source)
+    assert "hf download meta-llama/Llama-3.2-1B --local-dir Llama-3.2-1B" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("source", ["https://example.com/model.zip", "hf://", "hf://../.."])
+def test_refuses_other_addresses(source: str) -> None:
+    with pytest.raises(UnsupportedError, match=r"only local folders"):
+        resolve(source)
+
+
+@pytest.mark.parametrize("source", ["", "nowhere", "./no/where", "a/b/c", "/no\0where", "x" * 5000, "../a/b"])
+def test_says_that_a_path_does_not_exist(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError):
+        resolve(source)
+
+
+def test_says_that_a_file_is_no_folder(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"model.safetensors is a file") as caught:
+        resolve(folder / "model.safetensors")
+    assert str(folder) in (caught.value.hint or "")
+    (folder / "model.gguf").write_bytes(b"GGUF")
+    with pytest.raises(UnsupportedError, match=r"GGUF"):
+        resolve(folder / "model.gguf")
