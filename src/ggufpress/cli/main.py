@@ -71,10 +71,15 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(0)
     except GgufpressError as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {_printable(str(error))}", err=True)
         if error.hint:
-            click.echo(f"\n{click.style('hint:', fg='cyan', bold=True)} {error.hint}", err=True)
+            click.echo(f"\n{click.style('hint:', fg='cyan', bold=True)} {_printable(error.hint)}", err=True)
         sys.exit(error.exit_code)
+
+
+def _printable(text: str) -> str:
+    """The text with control characters escaped: a file's name must not move the cursor."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 from rich.console import Console
@@ -64,15 +64,19 @@ def human_count(count: float) -> str:
 
 
 def table(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str | None = None, right: Sequence[int] = ()
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str | None = None,
+    right: Sequence[int] = (),
+    fold: int | None = None,
 ) -> Table:
-    """A table without frames; columns whose numbers stand in `right` are aligned to the right."""
-    made = Table(
-        title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), header_style="dim"
-    )
+    """A table without frames. Columns in `right` are aligned to the right, the column `fold` may take several lines."""
+    made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), header_style="dim")
     for number, column in enumerate(columns):
-        made.add_column(column, justify="right" if number in right else "left", no_wrap=True)
+        justify: Literal["left", "right"] = "right" if number in right else "left"
+        made.add_column(column, justify=justify, no_wrap=number != fold, overflow="fold")
     for row in rows:
-        # plain text: a file name with brackets is no markup
+        # plain text: a name with brackets is no markup
         made.add_row(*(Text(cell) for cell in row))
     return made

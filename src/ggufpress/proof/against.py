@@ -13,7 +13,7 @@ from ggufpress import _native
 from ggufpress.arch.registry import describe
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
 from ggufpress.execute.slabs import slabs, smallest
-from ggufpress.gguf.reader import GgufFile, GgufTensor
+from ggufpress.gguf.reader import GgufData, GgufFile, GgufTensor
 from ggufpress.mapping import Derived, map_tensors
 from ggufpress.quant.types import BF16, F16, F32, QType
 from ggufpress.recipe import stripped
@@ -90,10 +90,10 @@ def compare_with_source(file: GgufFile, checkpoint: Checkpoint, threads: int | N
     same = [(source, tensor) for source, tensor in both if stripped(source.shape) == stripped(tensor.shape)]
     with (
         TensorReader() as reader,
-        file.path.open("rb", buffering=0) as stream,
+        GgufData(file) as data,
         ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as executor,
     ):
-        errors = list(executor.map(lambda pair: _error(reader, stream.fileno(), *pair), same))
+        errors = list(executor.map(lambda pair: _error(reader, data, *pair), same))
     return Comparison(
         errors=tuple(
             sorted(errors, key=lambda e: (e.rmse / e.limit if e.limit else float(e.rmse > 0), e.relative), reverse=True)
@@ -122,7 +122,7 @@ def error_limit(qtype: QType, rms: float) -> float:
     return rms * sqrt(n) / 2.0**bits + 2.0 ** (bits - 24)
 
 
-def _error(reader: TensorReader, fd: int, source: Derived, tensor: GgufTensor) -> TensorError:
+def _error(reader: TensorReader, file: GgufData, source: Derived, tensor: GgufTensor) -> TensorError:
     stored, qtype = source.dtype, tensor.qtype
     per_weight = load_bytes(source) + qtype.bpw / 8
     buffer = bytearray(max(SLAB_BYTES, int(smallest(source) * per_weight) + MARGIN))
@@ -131,7 +131,7 @@ def _error(reader: TensorReader, fd: int, source: Derived, tensor: GgufTensor) -
         carve = Carver(buffer)
         weights = load(reader, source, slab, carve)
         data = carve(slab.elements // qtype.block * qtype.block_bytes)
-        os.preadv(fd, [data], tensor.offset + slab.first // qtype.block * qtype.block_bytes)
+        file.read_into(tensor, slab.first // qtype.block * qtype.block_bytes, data)
         cols = source.shape[-1] if qtype.quantized else slab.elements
         square, largest, own = _native.error_sums(weights, stored.id, data, qtype.id, cols)
         squares, source_squares, worst = squares + square, source_squares + own, max(worst, largest)
