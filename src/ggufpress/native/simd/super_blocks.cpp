@@ -52,7 +52,7 @@ static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBa
     for (int first = 0; first < 8; first += G) {
         AffineGroups<32> groups[G];
         for (int t = 0; t < G; ++t) {
-            F(&x)[32] = groups[t].x, (&w)[32] = groups[t].w;
+            F x[32], w[32];
             load_transposed<32>(batch.x, 32 * (first + t), x);
             if (weighted) {
                 load_transposed<32>(batch.importance, 32 * (first + t), w);
@@ -66,6 +66,10 @@ static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBa
                 for (int i = 0; i < 32; ++i) sum_sq += x[i] * x[i];
                 const F rms = square_root(sum_sq / 32);
                 for (int i = 0; i < 32; ++i) w[i] = rms + abs(x[i]);
+            }
+            for (int i = 0; i < 32; ++i) {
+                groups[t].at[i].x = x[i];
+                groups[t].at[i].w = w[i];
             }
         }
         fit_affine<32, NMAX, G>(groups, trials);
