@@ -135,17 +135,20 @@ static inline F square_root(F v) {
 #endif
 }
 
-static inline bool any(I mask) {
+/// Bit i is set where lane i of the mask is.
+static inline unsigned lane_bits(I mask) {
 #if defined(__AVX512F__)
-    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
 #elif defined(__AVX__)
-    return _mm256_movemask_ps((F)mask) != 0;
+    return static_cast<unsigned>(_mm256_movemask_ps((F)mask));
 #elif defined(__SSE2__)
-    return _mm_movemask_ps((F)mask) != 0;
+    return static_cast<unsigned>(_mm_movemask_ps((F)mask));
 #else
-    return vmaxvq_u32((uint32x4_t)mask) != 0;
+    return vaddvq_u32((uint32x4_t)(mask & I{1, 2, 4, 8}));
 #endif
 }
+
+static inline bool any(I mask) { return lane_bits(mask) != 0; }
 
 /// See numbers.hpp: exact also where ggml's rounding overflows.
 static inline I nearest_int(F v) { return ((I)(v + ROUNDER) & 0x007fffff) - 0x00400000; }
@@ -205,6 +208,16 @@ struct CountTo<0, K...> {
     using type = Indices<K...>;
 };
 using AllLanes = CountTo<W>::type;
+
+template <int S, int... K>
+static inline F fold_largest(F v, Indices<K...> all) {
+    v = maximum(v, __builtin_shufflevector(v, v, (K ^ S)...));
+    if constexpr (S > 1) return fold_largest<S / 2>(v, all);
+    return v;
+}
+
+/// Largest lane.
+static inline float largest(F v) { return fold_largest<W / 2>(v, AllLanes{})[0]; }
 
 /// One step of a transpose: swaps the off-diagonal halves of each 2S x 2S tile of the rows a (upper) and b (lower).
 template <int S, int... K>
