@@ -96,7 +96,7 @@ def main() -> None:
     for name in options.isa or [_native.isa()]:
         _native.set_isa(name)
         for qtype in chosen:
-            cells = []
+            cells: list[str] = []
             for weights in (None, importance if qtype in WITH_IMPORTANCE else None):
                 if cells and weights is None:
                     cells.append("")

@@ -7,6 +7,8 @@
 
 namespace ggufpress::GGUFPRESS_ISA {
 
+static inline bool is_infinite(float v) { return (bits_of(v) & 0x7fffffff) == 0x7f800000; }
+
 void quantize_q8_0(const Chunk& chunk, uint8_t* out) {
     auto* block = reinterpret_cast<BlockQ8_0*>(out);
     for (int start = 0; start < chunk.n; start += 32, ++block) {
@@ -16,7 +18,7 @@ void quantize_q8_0(const Chunk& chunk, uint8_t* out) {
         const float d = largest(size) / 127;
         float inverse = d != 0 ? 1 / d : 0.0f;
         // Where 1 / d overflows ggml's quotients do not fit an integer and become 0.
-        if (inverse > 3.4e38f) inverse = 0;
+        if (is_infinite(inverse)) inverse = 0;
         block->d = to_f16(d);
         for (int i = 0; i < 32; i += W) {
             const F v = load<F>(x + i) * inverse;
@@ -43,7 +45,7 @@ static void quantize_q4_0_plain(const float* x, BlockQ4_0& block) {
     const float d = most > 0 ? x[__builtin_ctz(where)] / -8 : -0.0f;
     float inverse = d != 0 ? 1 / d : 0.0f, shift = 8.5f;
     // Where 1 / d overflows ggml's quotients do not fit an integer and become 0.
-    if (inverse > 3.4e38f || inverse < -3.4e38f) inverse = shift = 0;
+    if (is_infinite(inverse)) inverse = shift = 0;
     block.d = to_f16(d);
     store_nibbles(block.qs, [&](int i) {
         return minimum(__builtin_convertvector(load<F>(x + i) * inverse + shift, I), splat(15));
