@@ -46,6 +46,15 @@ def _tiny(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     return (rng.standard_normal(shape) * 10.0 ** rng.uniform(-38, -4, (shape[0], 1))).astype(np.float32)
 
 
+def _inverse_overflows(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    """Blocks whose scale is about the smallest number with a finite inverse."""
+    blocks = rng.uniform(-1, 1, (shape[0], shape[1] // 32, 32))
+    blocks[..., 5] = rng.choice([-1, 1], blocks.shape[:2])
+    steps = rng.choice([8, 127], (*blocks.shape[:2], 1))
+    blocks *= steps * rng.uniform(2.93e-39, 2.95e-39, steps.shape)
+    return blocks.reshape(shape).astype(np.float32)
+
+
 def _huge(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     x = rng.standard_normal(shape) * 10.0 ** rng.uniform(4, 38, (shape[0], 1))
     return np.clip(x, -3.4e38, 3.4e38).astype(np.float32)
@@ -100,6 +109,7 @@ _FAMILIES: dict[str, Callable[[np.random.Generator, tuple[int, int]], Floats]] =
     "some zero blocks": _some_zero_blocks,
     "denormal": _denormal,
     "tiny": _tiny,
+    "inverse overflows": _inverse_overflows,
     "huge": _huge,
     "largest finite": _largest_finite,
     "one outlier": _one_outlier,

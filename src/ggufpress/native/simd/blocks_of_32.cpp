@@ -1,17 +1,13 @@
 // Types with blocks of 32 weights: Q4_0, Q8_0. Without importance a block lies across the lanes: nothing is summed,
 // so order does not matter.
+#include "bytes.hpp"
 #include "fit.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
 
 namespace ggufpress::GGUFPRESS_ISA {
 
-/// Largest lane, all of which must be >= 0.
-static inline float largest(F v) {
-    float most = 0;
-    for (int i = 0; i < W; ++i) most = v[i] > most ? v[i] : most;
-    return most;
-}
+static inline bool is_infinite(float v) { return (bits_of(v) & 0x7fffffff) == 0x7f800000; }
 
 void quantize_q8_0(const Chunk& chunk, uint8_t* out) {
     auto* block = reinterpret_cast<BlockQ8_0*>(out);
@@ -22,41 +18,38 @@ void quantize_q8_0(const Chunk& chunk, uint8_t* out) {
         const float d = largest(size) / 127;
         float inverse = d != 0 ? 1 / d : 0.0f;
         // Where 1 / d overflows ggml's quotients do not fit an integer and become 0.
-        if (inverse > 3.4e38f) inverse = 0;
+        if (is_infinite(inverse)) inverse = 0;
         block->d = to_f16(d);
         for (int i = 0; i < 32; i += W) {
             const F v = load<F>(x + i) * inverse;
             // Adding the float before 0.5, away from zero, and cutting off rounds halves away from zero.
             const F half = (F)(((I)v & (int)0x80000000) | 0x3effffff);
             const I q = __builtin_convertvector(v + half, I);
-            store(block->qs + i, __builtin_convertvector(q, B));
+            store_bytes(reinterpret_cast<uint8_t*>(block->qs) + i, q);
         }
     }
 }
 
-/// Nibbles of a block from its 32 q.
-static inline void pack_nibbles(const uint8_t (&q)[32], uint8_t* qs) {
-    for (int i = 0; i < 16; ++i) qs[i] = static_cast<uint8_t>(q[i] | q[16 + i] << 4);
+/// Stores the 16 bytes of nibbles of a block; q(i) gives the q of weights i ... i + W.
+template <class Q>
+static inline void store_nibbles(uint8_t* qs, Q q) {
+    for (int i = 0; i < 16; i += W) store_bytes(qs + i, q(i) | q(16 + i) << 4);
 }
 
 static void quantize_q4_0_plain(const float* x, BlockQ4_0& block) {
     F size{};
     for (int i = 0; i < 32; i += W) size = maximum(size, abs(load<F>(x + i)));
     const float most = largest(size);
-    float first = 0;
-    for (int i = 31; i >= 0; --i)
-        if (float_of(bits_of(x[i]) & 0x7fffffff) == most) first = x[i];
-    const float d = most > 0 ? first / -8 : -0.0f;
+    unsigned where = 0;
+    for (int i = 0; i < 32; i += W) where |= lane_bits(abs(load<F>(x + i)) == most) << i;
+    const float d = most > 0 ? x[__builtin_ctz(where)] / -8 : -0.0f;
     float inverse = d != 0 ? 1 / d : 0.0f, shift = 8.5f;
     // Where 1 / d overflows ggml's quotients do not fit an integer and become 0.
-    if (inverse > 3.4e38f || inverse < -3.4e38f) inverse = shift = 0;
+    if (is_infinite(inverse)) inverse = shift = 0;
     block.d = to_f16(d);
-    uint8_t q[32];
-    for (int i = 0; i < 32; i += W) {
-        const I l = __builtin_convertvector(load<F>(x + i) * inverse + shift, I);
-        store(q + i, __builtin_convertvector(minimum(l, splat(15)), B));
-    }
-    pack_nibbles(q, block.qs);
+    store_nibbles(block.qs, [&](int i) {
+        return minimum(__builtin_convertvector(load<F>(x + i) * inverse + shift, I), splat(15));
+    });
 }
 
 static void quantize_q4_0_weighted(const Chunk& chunk, BlockQ4_0* blocks) {
@@ -80,14 +73,11 @@ static void quantize_q4_0_weighted(const Chunk& chunk, BlockQ4_0* blocks) {
         for (int i = 0; i < lanes; ++i) {
             BlockQ4_0& block = blocks[first + i];
             block.d = static_cast<uint16_t>(d[i]);
-            uint8_t q[32] = {};
-            if (fit.inverse[i] != 0) {
-                for (int k = 0; k < 32; k += W) {
-                    const I l = nearest_int(load<F>(from[i] + k) * fit.inverse[i]);
-                    store(q + k, __builtin_convertvector(maximum(minimum(l, splat(7)), splat(-8)) + 8, B));
-                }
-            }
-            pack_nibbles(q, block.qs);
+            const float inverse = fit.inverse[i];
+            const int middle = inverse != 0 ? 8 : 0;
+            store_nibbles(block.qs, [&](int k) {
+                return maximum(minimum(nearest_int(load<F>(from[i] + k) * inverse), splat(7)), splat(-8)) + middle;
+            });
         }
     }
 }
@@ -103,7 +93,7 @@ void dequantize_q4_0(const uint8_t* in, int n, float* x) {
     for (int start = 0; start < n; start += 32, ++block) {
         const float d = from_f16(block->d);
         for (int i = 0; i < 16; i += W) {
-            const I q = __builtin_convertvector(load<B>(block->qs + i), I);
+            const I q = load_bytes(block->qs + i);
             store(x + start + i, to_float((q & 15) - 8) * d);
             store(x + start + 16 + i, to_float((q >> 4) - 8) * d);
         }
@@ -111,12 +101,11 @@ void dequantize_q4_0(const uint8_t* in, int n, float* x) {
 }
 
 void dequantize_q8_0(const uint8_t* in, int n, float* x) {
-    typedef int8_t S __attribute__((vector_size(W)));
     const auto* block = reinterpret_cast<const BlockQ8_0*>(in);
     for (int start = 0; start < n; start += 32, ++block) {
         const float d = from_f16(block->d);
         for (int i = 0; i < 32; i += W) {
-            const I q = __builtin_convertvector(load<S>(block->qs + i), I);
+            const I q = load_bytes(block->qs + i);
             store(x + start + i, to_float(q) * d);
         }
     }

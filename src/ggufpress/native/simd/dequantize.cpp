@@ -1,4 +1,5 @@
 // Dequantizing of super-blocks; each value is one product, or one product and a difference, as in the specification.
+#include "bytes.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
 
@@ -25,7 +26,7 @@ void dequantize_q4_k(const uint8_t* in, int n, float* x) {
         for (int g = 0; g < 8; g += 2) {
             float* to = x + start + 32 * g;
             for (int i = 0; i < 32; i += W) {
-                const I q = __builtin_convertvector(load<B>(block->qs + 16 * g + i), I);
+                const I q = load_bytes(block->qs + 16 * g + i);
                 store(to + i, to_float(q & 15) * d[g] - m[g]);
                 store(to + 32 + i, to_float(q >> 4) * d[g + 1] - m[g + 1]);
             }
@@ -41,8 +42,8 @@ void dequantize_q5_k(const uint8_t* in, int n, float* x) {
         for (int g = 0; g < 8; g += 2) {
             float* to = x + start + 32 * g;
             for (int i = 0; i < 32; i += W) {
-                const I q = __builtin_convertvector(load<B>(block->qs + 16 * g + i), I);
-                const I high = __builtin_convertvector(load<B>(block->qh + i), I) >> g;
+                const I q = load_bytes(block->qs + 16 * g + i);
+                const I high = load_bytes(block->qh + i) >> g;
                 store(to + i, to_float((q & 15) | (high & 1) << 4) * d[g] - m[g]);
                 store(to + 32 + i, to_float(q >> 4 | (high & 2) << 3) * d[g + 1] - m[g + 1]);
             }
@@ -60,9 +61,9 @@ void dequantize_q6_k(const uint8_t* in, int n, float* x) {
             const float* scale = d + 8 * half;
             for (int i = 0; i < 32; i += W) {
                 const int odd = i / 16;
-                const I a = __builtin_convertvector(load<B>(block->ql + 64 * half + i), I);
-                const I b = __builtin_convertvector(load<B>(block->ql + 64 * half + 32 + i), I);
-                const I high = __builtin_convertvector(load<B>(block->qh + 32 * half + i), I);
+                const I a = load_bytes(block->ql + 64 * half + i);
+                const I b = load_bytes(block->ql + 64 * half + 32 + i);
+                const I high = load_bytes(block->qh + 32 * half + i);
                 store(to + i, to_float(((a & 15) | (high & 3) << 4) - 32) * scale[odd]);
                 store(to + 32 + i, to_float(((b & 15) | (high & 12) << 2) - 32) * scale[2 + odd]);
                 store(to + 64 + i, to_float((a >> 4 | (high & 48)) - 32) * scale[4 + odd]);

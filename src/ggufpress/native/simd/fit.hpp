@@ -16,8 +16,10 @@ struct Trials {
 /// A group per lane on its way through fit_affine. Whoever calls fills in x and w.
 template <int N>
 struct AffineGroups {
-    F x[N];
-    F w[N];
+    /// Next to each other, because arrays 4096 bytes apart make loads wait for unrelated stores.
+    struct {
+        F x, w, q;
+    } at[N];
     F sum_w, sum_x, high, narrowest;
     F best_error;
     /// What scalar/fit.hpp returns, with min = -minus.
@@ -29,16 +31,17 @@ struct AffineGroups {
 };
 
 /// The short cut: where v = inverse * (x - min) lies well inside 2^22 (see narrowest), clamping before or after
-/// rounding is the same, adding ROUNDER rounds, and taking it away gives q as a float.
-template <int NMAX>
+/// rounding is the same, and the instruction set may round in whichever way it has.
+/// CAP: whether v may exceed NMAX + 0.5, so that the upper clamp is needed.
+template <int NMAX, bool CAP>
 static inline F round_affine(F v) {
-    return minimum(maximum(v, F{}), splat(float{NMAX})) + ROUNDER - ROUNDER;
+    return round_even(CAP ? at_most(at_least(v, 0), NMAX) : at_least(v, 0));
 }
 
 /// One trial for G times W groups: a trial is a long chain of sums, and G chains side by side fill the pipeline.
-template <int N, int NMAX, int G>
+template <int N, int NMAX, int G, bool CAP>
 static inline void try_affine(AffineGroups<N> (&groups)[G], float parts) {
-    F inverse[G], sum_l[G], sum_l2[G], sum_xl[G], q[G][N];
+    F inverse[G], sum_l[G], sum_l2[G], sum_xl[G];
 #pragma GCC unroll 4
     for (int t = 0; t < G; ++t) {
         const F range = groups[t].high - groups[t].min;
@@ -49,9 +52,10 @@ static inline void try_affine(AffineGroups<N> (&groups)[G], float parts) {
     for (int i = 0; i < N; ++i) {
 #pragma GCC unroll 4
         for (int t = 0; t < G; ++t) {
-            const F x = groups[t].x[i], l = round_affine<NMAX>(inverse[t] * (x - groups[t].min));
-            const F wl = groups[t].w[i] * l;
-            q[t][i] = l;
+            auto& at = groups[t].at[i];
+            const F x = at.x, l = round_affine<NMAX, CAP>(inverse[t] * (x - groups[t].min));
+            const F wl = at.w * l;
+            at.q = l;
             sum_l[t] += wl;
             sum_l2[t] += wl * l;
             sum_xl[t] += wl * x;
@@ -66,16 +70,19 @@ static inline void try_affine(AffineGroups<N> (&groups)[G], float parts) {
         scale[t] = (g.sum_w * sum_xl[t] - g.sum_x * sum_l[t]) / det;
         min[t] = (sum_l2[t] * g.sum_x - sum_l[t] * sum_xl[t]) / det;
         const I above_zero = min[t] > 0;
-        min[t] = select(above_zero, F{}, min[t]);
-        scale[t] = select(above_zero, sum_xl[t] / sum_l2[t], scale[t]);
+        if (any(above_zero)) {
+            min[t] = select(above_zero, F{}, min[t]);
+            scale[t] = select(above_zero, sum_xl[t] / sum_l2[t], scale[t]);
+        }
         solvable[t] = det > 0;
         error[t] = F{};
     }
     for (int i = 0; i < N; ++i) {
 #pragma GCC unroll 4
         for (int t = 0; t < G; ++t) {
-            const F diff = scale[t] * q[t][i] + min[t] - groups[t].x[i];
-            error[t] += groups[t].w[i] * (diff * diff);
+            const auto& at = groups[t].at[i];
+            const F diff = scale[t] * at.q + min[t] - at.x;
+            error[t] += at.w * (diff * diff);
         }
     }
 #pragma GCC unroll 4
@@ -97,14 +104,14 @@ static inline void fit_affine(AffineGroups<N> (&groups)[G], const Trials& trials
 #pragma GCC unroll 4
     for (int t = 0; t < G; ++t) {
         AffineGroups<N>& g = groups[t];
-        F low = g.x[0], high = g.x[0];
-        g.sum_w = g.w[0];
-        g.sum_x = g.w[0] * g.x[0];
+        F low = g.at[0].x, high = g.at[0].x;
+        g.sum_w = g.at[0].w;
+        g.sum_x = g.at[0].w * g.at[0].x;
         for (int i = 1; i < N; ++i) {
-            low = select(g.x[i] < low, g.x[i], low);
-            high = select(g.x[i] > high, g.x[i], high);
-            g.sum_w += g.w[i];
-            g.sum_x += g.w[i] * g.x[i];
+            low = select(g.at[i].x < low, g.at[i].x, low);
+            high = select(g.at[i].x > high, g.at[i].x, high);
+            g.sum_w += g.at[i].w;
+            g.sum_x += g.at[i].w * g.at[i].x;
         }
         low = select(low > 0, F{}, low);
         flat[t] = high == low;
@@ -117,12 +124,17 @@ static inline void fit_affine(AffineGroups<N> (&groups)[G], const Trials& trials
         g.scale = 1 / g.inverse;
         g.best_error = F{};
         for (int i = 0; i < N; ++i) {
-            const F diff = g.scale * round_affine<NMAX>(g.inverse * (g.x[i] - low)) + low - g.x[i];
-            g.best_error += g.w[i] * (diff * diff);
+            const F diff = g.scale * round_affine<NMAX, false>(g.inverse * (g.at[i].x - low)) + low - g.at[i].x;
+            g.best_error += g.at[i].w * (diff * diff);
         }
     }
-    for (int trial = 0; trial < trials.count; ++trial)
-        try_affine<N, NMAX, G>(groups, trials.first + trials.step * static_cast<float>(trial) + NMAX);
+    for (int trial = 0; trial < trials.count; ++trial) {
+        const float parts = trials.first + trials.step * static_cast<float>(trial) + NMAX;
+        if (parts < NMAX + 0.49f)
+            try_affine<N, NMAX, G, false>(groups, parts);
+        else
+            try_affine<N, NMAX, G, true>(groups, parts);
+    }
 #pragma GCC unroll 4
     for (int t = 0; t < G; ++t) {
         AffineGroups<N>& g = groups[t];
@@ -139,8 +151,9 @@ struct SymmetricFit {
     F inverse;
 };
 
-/// |inverse * x| < NMAX + 1, so the short cut of try_affine for rounding holds here too, for both clamps.
-template <int N, int NMAX, int K>
+/// |inverse * x| < NMAX + 1, so adding ROUNDER rounds, and taking it away after the clamps gives q as a float.
+/// CAP_LOW: whether |inverse * x| may exceed NMAX + 0.5, so that the lower clamp is needed.
+template <int N, int NMAX, int K, bool CAP_LOW>
 static inline void symmetric_sums(const F (&x)[N], const F (&w)[N], const F (&wx)[N], const F (&inverse)[K],
                                   F (&sum_xl)[K], F (&sum_l2)[K]) {
 #pragma GCC unroll 4
@@ -148,8 +161,9 @@ static inline void symmetric_sums(const F (&x)[N], const F (&w)[N], const F (&wx
     for (int i = 0; i < N; ++i) {
 #pragma GCC unroll 4
         for (int t = 0; t < K; ++t) {
-            F l = inverse[t] * x[i] + ROUNDER;
-            l = maximum(minimum(l, splat(ROUNDER + (NMAX - 1))), splat(ROUNDER - NMAX)) - ROUNDER;
+            F l = at_most(inverse[t] * x[i] + ROUNDER, ROUNDER + (NMAX - 1));
+            if (CAP_LOW) l = at_least(l, ROUNDER - NMAX);
+            l -= ROUNDER;
             sum_xl[t] += wx[i] * l;
             sum_l2[t] += w[i] * l * l;
         }
@@ -168,7 +182,7 @@ static inline SymmetricFit fit_symmetric(const F (&x)[N], const F (&w)[N]) {
     }
     SymmetricFit best;
     F first[1] = {static_cast<float>(-NMAX) / largest}, first_xl[1], first_l2[1];
-    symmetric_sums<N, NMAX>(x, w, wx, first, first_xl, first_l2);
+    symmetric_sums<N, NMAX, 1, false>(x, w, wx, first, first_xl, first_l2);
     best.inverse = first[0];
     best.scale = select(first_l2[0] != 0, first_xl[0] / first_l2[0], F{});
     F best_gain = best.scale * first_xl[0];
@@ -179,7 +193,10 @@ static inline SymmetricFit fit_symmetric(const F (&x)[N], const F (&w)[N]) {
         F inverse[K], sum_xl[K], sum_l2[K];
 #pragma GCC unroll 4
         for (int t = 0; t < K; ++t) inverse[t] = -(NMAX + 0.1f * static_cast<float>(TRIALS[trial + t])) / largest;
-        symmetric_sums<N, NMAX>(x, w, wx, inverse, sum_xl, sum_l2);
+        if (TRIALS[trial + K - 1] < 5)
+            symmetric_sums<N, NMAX, K, false>(x, w, wx, inverse, sum_xl, sum_l2);
+        else
+            symmetric_sums<N, NMAX, K, true>(x, w, wx, inverse, sum_xl, sum_l2);
 #pragma GCC unroll 4
         for (int t = 0; t < K; ++t) {
             const I better = (sum_l2[t] > 0) & (sum_xl[t] * sum_xl[t] > best_gain * sum_l2[t]);

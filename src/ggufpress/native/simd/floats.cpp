@@ -35,13 +35,18 @@ void dequantize_bf16(const uint8_t* in, int n, float* x) {
 }
 
 int first_nonfinite(const float* x, int n) {
-    constexpr uint32_t EXPONENT = 0x7f800000;
+    constexpr int EXPONENT = 0x7f800000;
+    const auto is_bad = [](float v) { return (static_cast<int>(bits_of(v)) & EXPONENT) == EXPONENT; };
+    I bad{};
     int i = 0;
-    for (; i + W <= n; i += W)
-        if (any((load<I>(x + i) & EXPONENT) == EXPONENT)) break;
-    for (; i < n; ++i)
-        if ((bits_of(x[i]) & EXPONENT) == EXPONENT) return i;
-    return n;
+    for (; i + W <= n; i += W) bad |= (load<I>(x + i) & EXPONENT) == EXPONENT;
+    if (!any(bad)) {
+        while (i < n && !is_bad(x[i])) ++i;
+        return i;
+    }
+    for (i = 0; !is_bad(x[i]); ++i) {
+    }
+    return i;
 }
 
 void add_differences(const float* a, const float* b, int n, Differences& sums) {

@@ -53,14 +53,79 @@ static inline V select(I mask, V a, V b) {
 
 static inline F abs(F v) { return (F)((I)v & 0x7fffffff); }
 
-static inline F minimum(F a, F b) { return select(a < b, a, b); }
-static inline F maximum(F a, F b) { return select(a > b, a, b); }
-static inline I minimum(I a, I b) { return select(a < b, a, b); }
-static inline I maximum(I a, I b) { return select(a > b, a, b); }
+// GCC makes compare and blend of select(a < b, a, b), though x86 has just that in one instruction. The maskz_ forms
+// below are the plain instructions; the plain intrinsics draw false warnings from GCC 12's header.
+
+static inline I minimum(I a, I b) {
+#if defined(__AVX512F__)
+    return (I)_mm512_maskz_min_epi32(0xffff, (__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (I)_mm256_min_epi32((__m256i)a, (__m256i)b);
+#else
+    return select(a < b, a, b);
+#endif
+}
+
+static inline I maximum(I a, I b) {
+#if defined(__AVX512F__)
+    return (I)_mm512_maskz_max_epi32(0xffff, (__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+    return (I)_mm256_max_epi32((__m256i)a, (__m256i)b);
+#else
+    return select(a > b, a, b);
+#endif
+}
+
+/// a < b ? a : b
+static inline F minimum(F a, F b) {
+#if defined(__AVX512F__)
+    return _mm512_maskz_min_ps(0xffff, a, b);
+#elif defined(__AVX__)
+    return _mm256_min_ps(a, b);
+#elif defined(__SSE2__)
+    return _mm_min_ps(a, b);
+#else
+    return select(a < b, a, b);
+#endif
+}
+
+/// a > b ? a : b
+static inline F maximum(F a, F b) {
+#if defined(__AVX512F__)
+    return _mm512_maskz_max_ps(0xffff, a, b);
+#elif defined(__AVX__)
+    return _mm256_max_ps(a, b);
+#elif defined(__SSE2__)
+    return _mm_max_ps(a, b);
+#else
+    return select(a > b, a, b);
+#endif
+}
+
+// Floats that are not negative compare as their bits do, and integers have more execution ports. Negative ones are
+// smaller than any other either way, as are NaNs that x86 makes, which have the sign bit set.
+
+/// The smaller of v and limit > 0.
+static inline F at_most(F v, float limit) {
+#if defined(__AVX2__)
+    return (F)minimum((I)v, (I)splat(limit));
+#else
+    return minimum(v, splat(limit));
+#endif
+}
+
+/// The larger of v and limit >= 0.
+static inline F at_least(F v, float limit) {
+#if defined(__AVX2__)
+    return (F)maximum((I)v, (I)splat(limit));
+#else
+    return maximum(v, splat(limit));
+#endif
+}
 
 static inline F square_root(F v) {
 #if defined(__AVX512F__)
-    return _mm512_maskz_sqrt_ps(0xffff, v);  // plain _mm512_sqrt_ps draws a false warning from GCC 12's header
+    return _mm512_maskz_sqrt_ps(0xffff, v);
 #elif defined(__AVX__)
     return _mm256_sqrt_ps(v);
 #elif defined(__SSE2__)
@@ -70,14 +135,36 @@ static inline F square_root(F v) {
 #endif
 }
 
-static inline bool any(I mask) {
-    for (int i = 0; i < W; ++i)
-        if (mask[i]) return true;
-    return false;
+/// Bit i is set where lane i of the mask is.
+static inline unsigned lane_bits(I mask) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask);
+#elif defined(__AVX__)
+    return static_cast<unsigned>(_mm256_movemask_ps((F)mask));
+#elif defined(__SSE2__)
+    return static_cast<unsigned>(_mm_movemask_ps((F)mask));
+#else
+    return vaddvq_u32((uint32x4_t)(mask & I{1, 2, 4, 8}));
+#endif
 }
+
+static inline bool any(I mask) { return lane_bits(mask) != 0; }
 
 /// See numbers.hpp: exact also where ggml's rounding overflows.
 static inline I nearest_int(F v) { return ((I)(v + ROUNDER) & 0x007fffff) - 0x00400000; }
+
+/// Nearest whole number, ties to even, for |v| < 2^22.
+static inline F round_even(F v) {
+#if defined(__AVX512F__)
+    return _mm512_maskz_roundscale_ps(0xffff, v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__AVX__)
+    return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__aarch64__)
+    return vrndnq_f32(v);
+#else
+    return v + ROUNDER - ROUNDER;
+#endif
+}
 
 static inline F to_float(I v) { return __builtin_convertvector(v, F); }
 
@@ -121,6 +208,16 @@ struct CountTo<0, K...> {
     using type = Indices<K...>;
 };
 using AllLanes = CountTo<W>::type;
+
+template <int S, int... K>
+static inline F fold_largest(F v, Indices<K...> all) {
+    v = maximum(v, __builtin_shufflevector(v, v, (K ^ S)...));
+    if constexpr (S > 1) return fold_largest<S / 2>(v, all);
+    return v;
+}
+
+/// Largest lane.
+static inline float largest(F v) { return fold_largest<W / 2>(v, AllLanes{})[0]; }
 
 /// One step of a transpose: swaps the off-diagonal halves of each 2S x 2S tile of the rows a (upper) and b (lower).
 template <int S, int... K>

@@ -1,6 +1,7 @@
 // Types with super-blocks of 256 weights and a linear scale: Q4_K, Q5_K, Q6_K. A lane holds a whole super-block, so
 // that every sum of the specification, also those over a super-block, runs in its own lane.
 #include "../scalar/kernels.hpp"
+#include "bytes.hpp"
 #include "fit.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
@@ -52,7 +53,7 @@ static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBa
     for (int first = 0; first < 8; first += G) {
         AffineGroups<32> groups[G];
         for (int t = 0; t < G; ++t) {
-            F(&x)[32] = groups[t].x, (&w)[32] = groups[t].w;
+            F x[32], w[32];
             load_transposed<32>(batch.x, 32 * (first + t), x);
             if (weighted) {
                 load_transposed<32>(batch.importance, 32 * (first + t), w);
@@ -66,6 +67,10 @@ static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBa
                 for (int i = 0; i < 32; ++i) sum_sq += x[i] * x[i];
                 const F rms = square_root(sum_sq / 32);
                 for (int i = 0; i < 32; ++i) w[i] = rms + abs(x[i]);
+            }
+            for (int i = 0; i < 32; ++i) {
+                groups[t].at[i].x = x[i];
+                groups[t].at[i].w = w[i];
             }
         }
         fit_affine<32, NMAX, G>(groups, trials);
@@ -110,48 +115,50 @@ static inline void fit_super_blocks(const Batch& batch, const Trials& trials, Af
     out.dmin = to_f16(max_min / 63);
 }
 
-/// Stores the 12 bytes of scales and mins as BlockQ4_K lays them out, and returns them as read back.
-static inline void pack_scales(const AffineBatch& fits, int lane, uint8_t* packed, int (&scale)[8], int (&min)[8]) {
+/// What turns the weights of one group into q: nearest_int((x + shift) / d), or for a scale of 0 as its fit did it.
+struct GroupRounding {
+    float d, shift, inverse, from;
+
+    template <int NMAX>
+    I round(const float* x) const {
+        const F v = d != 0 ? (load<F>(x) + shift) / d : inverse * (load<F>(x) - from);
+        return maximum(minimum(nearest_int(v), splat(NMAX)), I{});
+    }
+};
+
+/// Stores d, dmin and the 12 bytes of scales and mins, and returns how to round with what was stored.
+template <class Block>
+static inline void store_scales(const AffineBatch& fits, int lane, Block& block, GroupRounding (&groups)[8]) {
+    int scale[8], min[8];
     for (int g = 0; g < 8; ++g) {
         scale[g] = fits.scale[g][lane];
         min[g] = fits.min[g][lane];
     }
+    uint8_t* packed = block.scales;
     for (int j = 0; j < 4; ++j) {
         packed[j] = static_cast<uint8_t>(scale[j] | scale[4 + j] >> 4 << 6);
         packed[4 + j] = static_cast<uint8_t>(min[j] | min[4 + j] >> 4 << 6);
         packed[8 + j] = static_cast<uint8_t>((scale[4 + j] & 15) | (min[4 + j] & 15) << 4);
     }
-    // A fit with importance may leave more than six bits (ggml has no cap for Q4_K); what overlaps reads back so.
+    // With importance a scale of Q4_K may have more than six bits (ggml does not cap it); then it reads back otherwise.
     for (int j = 0; j < 4; ++j) {
         scale[j] = packed[j] & 63;
         min[j] = packed[4 + j] & 63;
         scale[4 + j] = (packed[8 + j] & 15) | packed[j] >> 6 << 4;
         min[4 + j] = packed[8 + j] >> 4 | packed[4 + j] >> 6 << 4;
     }
-}
-
-template <int NMAX, class Block>
-static inline void round_super_block(const Batch& batch, const AffineBatch& fits, int lane, Block& block,
-                                     uint8_t (&q)[SUPER]) {
     block.d = static_cast<uint16_t>(fits.d[lane]);
     block.dmin = static_cast<uint16_t>(fits.dmin[lane]);
-    int scale[8], min[8];
-    pack_scales(fits, lane, block.scales, scale, min);
-    for (int g = 0; g < 8; ++g) {
-        const float d = from_f16(block.d) * static_cast<float>(scale[g]);
-        const float m = from_f16(block.dmin) * static_cast<float>(min[g]);
-        for (int i = 32 * g; i < 32 * g + 32; i += W) {
-            const F x = load<F>(batch.x[lane] + i);
-            const F v = d != 0 ? (x + m) / d : fits.inverse[g][lane] * (x - fits.from[g][lane]);
-            const I l = maximum(minimum(nearest_int(v), splat(NMAX)), I{});
-            store(q + i, __builtin_convertvector(l, B));
-        }
-    }
+    const float d = from_f16(block.d), dmin = from_f16(block.dmin);
+    for (int g = 0; g < 8; ++g)
+        groups[g] = {d * static_cast<float>(scale[g]), dmin * static_cast<float>(min[g]), fits.inverse[g][lane],
+                     fits.from[g][lane]};
 }
 
-template <int NMAX, class Block, class Pack>
+/// Fits W super-blocks at a time and hands each with its GroupRoundings to `store`.
+template <int NMAX, class Block, class Store>
 static inline void quantize_affine(const Chunk& chunk, uint8_t* out, const Trials& trials,
-                                   void (*specification)(const Chunk&, uint8_t*), Pack pack) {
+                                   void (*specification)(const Chunk&, uint8_t*), Store store) {
     auto* blocks = reinterpret_cast<Block*>(out);
     for (int first = 0; first < chunk.n / SUPER; first += W) {
         const Batch batch = batch_of(chunk, first);
@@ -164,9 +171,9 @@ static inline void quantize_affine(const Chunk& chunk, uint8_t* out, const Trial
                 specification(one, reinterpret_cast<uint8_t*>(&block));
                 continue;
             }
-            uint8_t q[SUPER];
-            round_super_block<NMAX>(batch, fits, lane, block, q);
-            pack(q, block);
+            GroupRounding groups[8];
+            store_scales(fits, lane, block, groups);
+            store(batch.x[lane], groups, block);
         }
     }
 }
@@ -176,29 +183,34 @@ constexpr Trials TRIALS_Q5_K = {-0.5f, 0.1f, 16};
 constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37};
 
 void quantize_q4_k(const Chunk& chunk, uint8_t* out) {
-    quantize_affine<15, BlockQ4_K>(chunk, out, chunk.importance ? TRIALS_IMPORTANCE : TRIALS_Q4_K, scalar::quantize_q4_k,
-                                   [](const uint8_t(&q)[SUPER], BlockQ4_K& block) {
-                                       for (int pair = 0; pair < 4; ++pair)
-                                           for (int i = 0; i < 32; ++i)
-                                               block.qs[32 * pair + i] = static_cast<uint8_t>(
-                                                   q[64 * pair + i] | q[64 * pair + 32 + i] << 4);
-                                   });
+    const auto store = [](const float* x, const GroupRounding(&groups)[8], BlockQ4_K& block) {
+        for (int g = 0; g < 8; g += 2) {
+            for (int i = 0; i < 32; i += W) {
+                const I even = groups[g].round<15>(x + 32 * g + i);
+                const I odd = groups[g + 1].round<15>(x + 32 * g + 32 + i);
+                store_bytes(block.qs + 16 * g + i, even | odd << 4);
+            }
+        }
+    };
+    const Trials& trials = chunk.importance ? TRIALS_IMPORTANCE : TRIALS_Q4_K;
+    quantize_affine<15, BlockQ4_K>(chunk, out, trials, scalar::quantize_q4_k, store);
 }
 
 void quantize_q5_k(const Chunk& chunk, uint8_t* out) {
-    quantize_affine<31, BlockQ5_K>(
-        chunk, out, chunk.importance ? TRIALS_IMPORTANCE : TRIALS_Q5_K, scalar::quantize_q5_k,
-        [](const uint8_t(&q)[SUPER], BlockQ5_K& block) {
-            for (int i = 0; i < 32; ++i) {
-                int high = 0;
-                for (int g = 0; g < 8; ++g) high |= q[32 * g + i] >> 4 << g;
-                block.qh[i] = static_cast<uint8_t>(high);
+    const auto store = [](const float* x, const GroupRounding(&groups)[8], BlockQ5_K& block) {
+        for (int i = 0; i < 32; i += W) {
+            I high{};
+            for (int g = 0; g < 8; g += 2) {
+                const I even = groups[g].round<31>(x + 32 * g + i);
+                const I odd = groups[g + 1].round<31>(x + 32 * g + 32 + i);
+                store_bytes(block.qs + 16 * g + i, (even & 15) | (odd & 15) << 4);
+                high |= even >> 4 << g | odd >> 4 << (g + 1);
             }
-            for (int pair = 0; pair < 4; ++pair)
-                for (int i = 0; i < 32; ++i)
-                    block.qs[32 * pair + i] =
-                        static_cast<uint8_t>((q[64 * pair + i] & 15) | (q[64 * pair + 32 + i] & 15) << 4);
-        });
+            store_bytes(block.qh + i, high);
+        }
+    };
+    const Trials& trials = chunk.importance ? TRIALS_IMPORTANCE : TRIALS_Q5_K;
+    quantize_affine<31, BlockQ5_K>(chunk, out, trials, scalar::quantize_q5_k, store);
 }
 
 /// Stored scales, and how to round where a scale is 0, of W super-blocks with 16 groups of 16.
@@ -231,28 +243,28 @@ static inline void fit_super_blocks(const Batch& batch, SymmetricBatch& out) {
     for (int g = 0; g < 16; ++g) out.scale[g] = minimum(nearest_int(inverse * scales[g]), splat(127));
 }
 
-static inline void round_super_block(const Batch& batch, const SymmetricBatch& fits, int lane, BlockQ6_K& block) {
-    uint8_t q[SUPER];
+static inline void store_super_block(const float* x, const SymmetricBatch& fits, int lane, BlockQ6_K& block) {
     block.d = static_cast<uint16_t>(fits.d[lane]);
+    float d[16], inverse[16];
     for (int g = 0; g < 16; ++g) {
         block.scales[g] = static_cast<int8_t>(fits.scale[g][lane]);
-        const float d = from_f16(block.d) * block.scales[g];
-        const float inverse = fits.inverse[g][lane];
-        for (int i = 16 * g; i < 16 * g + 16; i += W) {
-            const F x = load<F>(batch.x[lane] + i);
-            const I l = nearest_int(d != 0 ? x / d : inverse * x);
-            I stored = maximum(minimum(l, splat(31)), splat(-32)) + 32;
-            if (d == 0 && inverse == 0) stored = I{};
-            store(q + i, __builtin_convertvector(stored, B));
-        }
+        d[g] = from_f16(block.d) * block.scales[g];
+        inverse[g] = fits.inverse[g][lane];
     }
+    const auto q = [&](int i) {
+        const int g = i / 16;
+        if (d[g] == 0 && inverse[g] == 0) return I{};
+        const I l = nearest_int(d[g] != 0 ? load<F>(x + i) / d[g] : inverse[g] * load<F>(x + i));
+        return maximum(minimum(l, splat(31)), splat(-32)) + 32;
+    };
     for (int half = 0; half < 2; ++half) {
-        const uint8_t* a = q + 128 * half;
-        for (int i = 0; i < 64; ++i)
-            block.ql[64 * half + i] = static_cast<uint8_t>((a[i] & 15) | (a[i + 64] & 15) << 4);
-        for (int i = 0; i < 32; ++i)
-            block.qh[32 * half + i] =
-                static_cast<uint8_t>(a[i] >> 4 | a[i + 32] >> 4 << 2 | a[i + 64] >> 4 << 4 | a[i + 96] >> 4 << 6);
+        for (int i = 0; i < 32; i += W) {
+            const int start = 128 * half + i;
+            const I a = q(start), b = q(start + 32), c = q(start + 64), d = q(start + 96);
+            store_bytes(block.ql + 64 * half + i, (a & 15) | (c & 15) << 4);
+            store_bytes(block.ql + 64 * half + 32 + i, (b & 15) | (d & 15) << 4);
+            store_bytes(block.qh + 32 * half + i, a >> 4 | b >> 4 << 2 | c >> 4 << 4 | d >> 4 << 6);
+        }
     }
 }
 
@@ -266,7 +278,7 @@ void quantize_q6_k(const Chunk& chunk, uint8_t* out) {
             if (fits.zero[lane])
                 std::memset(&blocks[first + lane], 0, sizeof(BlockQ6_K));
             else
-                round_super_block(batch, fits, lane, blocks[first + lane]);
+                store_super_block(batch.x[lane], fits, lane, blocks[first + lane]);
         }
     }
 }
