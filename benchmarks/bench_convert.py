@@ -3,8 +3,8 @@
     python benchmarks/bench_convert.py                                          ggufpress alone
     python benchmarks/bench_convert.py --llama-cpp TREE --python PY --quantize "CMD"   and the ratios
 
-Makes a checkpoint of TinyLlama-1.1B's shape with random BF16 weights (2.2 GB) under --folder, once. TREE, PY and CMD are
-those of tools/record_expected.py. Each measurement is the median of --runs runs with a warm page cache; memory is the
+Makes a checkpoint of TinyLlama-1.1B's shape with random BF16 weights (2.2 GB) under --folder, once. TREE, PY and CMD
+are those of tools/record_expected.py. Each measurement is the median of --runs runs with a warm page cache; memory is the
 peak of anonymous memory (RssAnon: without mapped files), sampled every 20 ms, and the kernel's peak RSS.
 """
 
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,7 +141,8 @@ def main() -> None:
         return measure([*GGUFPRESS, "quantize", str(source), *named, "-o", str(out), "--quiet"])
 
     def convert(outtype: str) -> Cost:
-        assert options.llama_cpp and options.python
+        assert options.llama_cpp
+        assert options.python
         script = str(options.llama_cpp / "convert_hf_to_gguf.py")
         path = options.folder / f"peer-{outtype}.gguf"
         return measure([options.python, script, str(source), "--outtype", outtype, "--outfile", str(path)])
@@ -149,7 +151,7 @@ def main() -> None:
         before, after = options.folder / "peer-auto.gguf", options.folder / f"peer-{preset}.gguf"
         return measure([*shlex.split(options.quantize), str(before), str(after), preset])
 
-    jobs = {
+    jobs: dict[str, tuple[Callable[[], Cost], Callable[[], Cost]]] = {
         "Q4_K_M": (lambda: ours("Q4_K_M"), lambda: convert("auto") + quantized("Q4_K_M")),
         "Q8_0": (lambda: ours("Q8_0"), lambda: convert("q8_0")),
         "F16": (lambda: ours("F16"), lambda: convert("f16")),
@@ -158,8 +160,10 @@ def main() -> None:
             lambda: convert("auto") + quantized("Q4_K_M") + convert("q8_0") + convert("f16"),
         ),
     }
-    print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {cpu()}, commit {commit()}, {options.runs} runs\n")
-    print("| to | ggufpress | anonymous | RSS | llama.cpp | anonymous | RSS | ratio |\n|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(
+        f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {cpu()}, commit {commit()}, {options.runs} runs\n"
+    )
+    print("| to | ggufpress | anonymous | RSS | llama.cpp | anonymous | RSS | ratio |\n|---|" + "---:|" * 7)
     for name, (own, peer) in jobs.items():
         compare = options.llama_cpp is not None
         pairs = [(own(), peer() if compare else None) for _ in range(options.runs)]
@@ -181,7 +185,9 @@ def cpu() -> str:
 
 def commit() -> str:
     """The commit that is measured."""
-    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() or "unknown"
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_checkpoints import LLAMA, MIXTRAL, TinyCase, shapes
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.llama import describe
@@ -16,6 +15,7 @@ from ggufpress.arch.spec import Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.mapping import TensorMap, map_tensors
 from ggufpress.source.checkpoint import Checkpoint, TensorRef
+from tests.tiny_checkpoints import LLAMA, MIXTRAL, TinyCase, shapes
 
 CASE = TinyCase("a", LLAMA)
 MOE = TinyCase("m", MIXTRAL)

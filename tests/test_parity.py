@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from digests import CONVERTED, QUANTIZED, differences, digest
-from tiny_checkpoints import BARD, BY_NAME, DATA, make
 
 from ggufpress import quantize
+from tests.digests import CONVERTED, QUANTIZED, differences, digest
+from tests.tiny_checkpoints import BARD, BY_NAME, DATA, make
 
 # all vias of one checkpoint share one read; a run has one via and one layout
-RUNS = {
+RUNS: dict[str, dict[str, Any]] = {
     "convert": {"types": [name.upper() for name in CONVERTED if name != "auto"], "layout": "convert"},
     "auto": {"types": ["AUTO"], "layout": "convert"},
     **{
@@ -33,7 +33,8 @@ def expected(case: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def checkpoint(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return BARD if request.param == "bard-4m" else make(BY_NAME[request.param], tmp_path_factory.mktemp("source"))
+    name: str = request.param
+    return BARD if name == "bard-4m" else make(BY_NAME[name], tmp_path_factory.mktemp("source"))
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -7,8 +7,18 @@ import pytest
 from ggufpress.errors import UsageError
 from ggufpress.quant.types import BF16, F16, F32, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0, QType
 from ggufpress.recipe import (
-    BY_NAME, FALLBACKS, MIXTURE, PRESETS, ModelFacts, choose_types, converter_type, preset_named, quantizable,
-    quantizer_order, role, stripped,
+    BY_NAME,
+    FALLBACKS,
+    MIXTURE,
+    PRESETS,
+    ModelFacts,
+    choose_types,
+    converter_type,
+    preset_named,
+    quantizable,
+    quantizer_order,
+    role,
+    stripped,
 )  # fmt: skip
 
 PLAIN = ModelFacts(arch="llama", n_layer=16, n_expert=0, n_gqa=1, is_70b=False, tied=False)

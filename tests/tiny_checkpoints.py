@@ -103,7 +103,9 @@ CASES = [
     TinyCase("yarn", LLAMA | {"rope_scaling": YARN, "num_key_value_heads": 8}, shards=2),
     TinyCase("llama3-rope", LLAMA | {"rope_scaling": LLAMA3_ROPE, "rope_theta": 500000.0, "tie_word_embeddings": True,
                                      "vocab_size": 128256, "hidden_size": 64, "intermediate_size": 256}, "llama-bpe", head=False),
-    TinyCase("gpt2-vocab", LLAMA | {"vocab_size": 50304, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 2}, "gpt-2"),
+    TinyCase("gpt2-vocab", LLAMA | {"vocab_size": 50304,
+                                    "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2,
+                                    "num_key_value_heads": 2}, "gpt-2"),
     TinyCase("few-keys", without(LLAMA, "max_position_embeddings", "rms_norm_eps", "num_key_value_heads",
                                  "tie_word_embeddings"), extra={"model.layers.0.self_attn.rotary_emb.inv_freq": (16,)}),
     TinyCase("no-model-type", without(LLAMA, "model_type")),
@@ -154,7 +156,7 @@ def weights(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Weights that depend on the name alone: bell-shaped, with outliers, a zero row and a negative zero."""
     count = int(np.prod(shape))
     raw = np.frombuffer(hashlib.shake_128(name.encode()).digest(8 * count), "<u2").reshape(count, 4)
-    values = ((raw.astype(np.float64).sum(axis=1) / 65535 - 2) * 0.05).astype(np.float32)
+    values: NDArray[np.float32] = ((raw.astype(np.float64).sum(axis=1) / 65535 - 2) * 0.05).astype(np.float32)
     values[::977] *= 20
     values = values.reshape(shape)
     if len(shape) == 2:
@@ -172,7 +174,8 @@ def stored(values: NDArray[np.float32], dtype: str) -> bytes:
     if dtype == "F16":
         return values.astype("<f2").tobytes()
     bits = values.astype("<f4").view("<u4")
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2").tobytes()
+    rounded: NDArray[np.uint16] = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")
+    return rounded.tobytes()
 
 
 def write_safetensors(path: Path, tensors: dict[str, tuple[str, tuple[int, ...], bytes]]) -> None:
@@ -211,7 +214,7 @@ def write_shards(folder: Path, tensors: dict[str, tuple[str, tuple[int, ...], by
     if count == 1:
         write_safetensors(folder / "model.safetensors", tensors)
         return
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     names = list(tensors)
     size = -(-len(names) // count)
     for part in range(count):

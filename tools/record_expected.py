@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-from digests import CONVERTED, QUANTIZED, digest  # noqa: E402
-from tiny_checkpoints import BY_NAME, DATA, copy_bard, make  # noqa: E402
+from tests.digests import CONVERTED, QUANTIZED, digest  # noqa: E402
+from tests.tiny_checkpoints import BY_NAME, DATA, copy_bard, make  # noqa: E402
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 

@@ -54,7 +54,8 @@ def types() -> str:
         for c in MIXTURE
     ]
     lines += ["\n## Tensor types: what a file can hold\n",
-              "| type | id | bits per weight | weights per block | bytes per block | |", "|---|---:|---:|---:|---:|---|"]  # fmt: skip
+              "| type | id | bits per weight | weights per block | bytes per block | |",
+              "|---|---:|---:|---:|---:|---|"]  # fmt: skip
     lines += [f"| {q.name} | {q.id} | {q.bpw:.4g} | {q.block} | {q.block_bytes} | {q.about} |" for q in QTYPES]
     return "\n".join(lines) + "\n"
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ggufpress.execute.run import Report
     from ggufpress.inspection import Inspection, inspect
     from ggufpress.planning import Plan
-    from ggufpress.quant.rows import dequantize_rows, quantize_rows
     from ggufpress.proof.report import VerifyReport
+    from ggufpress.quant.rows import dequantize_rows, quantize_rows
 
 __all__ = [
     "GgufpressError",

@@ -9,8 +9,8 @@ from pathlib import Path
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.planning import Plan, build_plan
-from ggufpress.source.resolve import resolve
 from ggufpress.proof.report import VerifyReport, verify_file
+from ggufpress.source.resolve import resolve
 
 
 def plan(

@@ -22,7 +22,15 @@ from ggufpress.mapping import Derived, TensorMap, map_tensors
 from ggufpress.metadata.general import ParameterCounts, general_metadata
 from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import (
-    AUTO, BY_NAME, Decision, ModelFacts, Preset, choose_types, converter_type, preset_named, stripped,
+    AUTO,
+    BY_NAME,
+    Decision,
+    ModelFacts,
+    Preset,
+    choose_types,
+    converter_type,
+    preset_named,
+    stripped,
 )  # fmt: skip
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab import Vocab, read_vocab

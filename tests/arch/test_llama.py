@@ -6,12 +6,12 @@ import struct
 from typing import Any
 
 import pytest
-from tiny_checkpoints import LLAMA, LLAMA3_ROPE, MISTRAL, MIXTRAL, YARN, without
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.llama import describe
 from ggufpress.arch.rope import llama3_factors
 from ggufpress.errors import ConfigError
+from tests.tiny_checkpoints import LLAMA, LLAMA3_ROPE, MISTRAL, MIXTRAL, YARN, without
 
 
 def keys(config: dict[str, Any], hf_class: str = "LlamaForCausalLM") -> dict[str, Any]:

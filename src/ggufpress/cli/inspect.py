@@ -36,7 +36,13 @@ def show(inspection: Inspection) -> None:
     console.print(table(("key", "type", "value"), keys, title=f"Metadata: {len(keys)} keys", fold=2))
     console.print()
     tensors = [
-        (tensor.name, " x ".join(map(str, tensor.shape)), tensor.qtype.name, human_bytes(tensor.nbytes), f"{tensor.offset:,}")
+        (
+            tensor.name,
+            " x ".join(map(str, tensor.shape)),
+            tensor.qtype.name,
+            human_bytes(tensor.nbytes),
+            f"{tensor.offset:,}",
+        )
         for tensor in inspection.tensors
     ]
     columns = ("tensor", "shape", "type", "size", "offset")

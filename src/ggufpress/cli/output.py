@@ -72,7 +72,9 @@ def table(
     fold: int | None = None,
 ) -> Table:
     """A table without frames. Columns in `right` are aligned to the right, the column `fold` may take several lines."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), header_style="dim")
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), header_style="dim"
+    )
     for number, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if number in right else "left"
         made.add_column(column, justify=justify, no_wrap=number != fold, overflow="fold")

@@ -46,10 +46,8 @@ def show(plan: Plan) -> None:
         how = (
             f"as llama-quantize makes it from {output.via.name}" if output.via else "as llama.cpp's converter makes it"
         )
-        console.print(
-            f"{output.path}: {human_bytes(output.file_bytes)}, {output.bpw:.2f} bits per weight, {len(output.tensors)} tensors, {how}\n",
-            markup=False,
-        )
+        size = f"{human_bytes(output.file_bytes)}, {output.bpw:.2f} bits per weight, {len(output.tensors)} tensors"
+        console.print(f"{output.path}: {size}, {how}\n", markup=False)
     rows = [
         (item.label, item.preset, human_bytes(item.file_bytes), human_bytes(item.memory_bytes), item.about)
         for item in footprints(plan)

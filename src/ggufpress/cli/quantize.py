@@ -18,7 +18,7 @@ from ggufpress.source.resolve import resolve
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
-class ByteCount(click.ParamType):
+class ByteCount(click.ParamType[int]):
     """A number of bytes such as 256M."""
 
     name = "BYTES"
@@ -94,9 +94,9 @@ def announce(plan: Plan) -> None:
         console.print(f"note: {note}", style="dim", markup=False)
     for output in plan.outputs:
         if output.fallbacks:
-            first = output.fallbacks[0]
-            console.print(f"note: {output.preset.name}: {len(output.fallbacks)} tensors get another type, the first is {first.name} "
-                          f"({first.qtype}; {first.fallback})", style="yellow", markup=False)  # fmt: skip
+            count, first = len(output.fallbacks), output.fallbacks[0]
+            line = f"{output.preset.name}: {count} tensors get another type, the first is {first.name}: {first.qtype}"
+            console.print(f"note: {line} ({first.fallback})", style="yellow", markup=False)
 
 
 def show(report: Report) -> None:

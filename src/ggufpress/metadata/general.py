@@ -55,6 +55,11 @@ AUTHORSHIP: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("source.repo_url", ("repo_url", "model_repo_url")),
 )
 FROM_NAMES = ("organization", "basename", "finetune", "version", "size_label")
+PARENTS = (
+    ("base_model", ("base_model", "base_models", "base_model_sources")),
+    ("dataset", ("datasets", "dataset", "dataset_sources")),
+)
+LISTS = (("tags", ("tags", "pipeline_tag")), ("languages", ("languages", "language")))
 PARENT_FIELDS = ("name", "author", "version", "organization", "description", "url", "doi", "uuid", "repo_url")
 HUB_URL = re.compile(r"https?://huggingface.co/([^/]+/[^/]+)$")
 
@@ -78,13 +83,11 @@ def general_metadata(checkpoint: Checkpoint, counts: ParameterCounts) -> Keys:
     keys = [("general.type", text("model")), *_sampling(checkpoint)]
     found = _authorship(checkpoint, card, counts)
     keys += [(f"general.{name}", text(found[name])) for name, _ in AUTHORSHIP if found.get(name)]
-    parents = (("base_model", ("base_model", "base_models", "base_model_sources")),
-               ("dataset", ("datasets", "dataset", "dataset_sources")))  # fmt: skip
-    for kind, aliases in parents:
+    for kind, aliases in PARENTS:
         if any(alias in card for alias in aliases):
             keys += _parents(kind, next(card[alias] for alias in aliases if alias in card), counts.total)
-    for name, aliases in (("tags", ("tags", "pipeline_tag")), ("languages", ("languages", "language"))):
-        items = [item for alias in aliases for item in _listed(card.get(alias))]
+    for name, list_aliases in LISTS:
+        items = [item for alias in list_aliases for item in _listed(card.get(alias))]
         if items:
             keys.append((f"general.{name}", array(ValueType.STRING, (str(item) for item in items))))
     return keys
@@ -182,5 +185,3 @@ def _listed(value: Any) -> Iterable[Any]:
     if isinstance(value, str):
         return (value,)
     return value if isinstance(value, list) else ()
-
-

@@ -16,6 +16,7 @@ SIZE = re.compile(r"(([A]|\d+[x])?\d+([._]\d+)?[KMBT][\d]?|small|mini|medium|lar
 FINETUNE = re.compile(r"chat|instruct|vision|lora", re.IGNORECASE)
 KEEPS_CASE = re.compile(r"(v\d+(?:\.\d+)*|\d.*)")
 UNITS = " KMBT"
+SCALES = ((1e12, 1e-12, "T"), (1e9, 1e-9, "B"), (1e6, 1e-6, "M"), (-1, 1e-3, "K"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,9 @@ def size_label(total: int, shared: int, expert: int, n_expert: int) -> str:
 
 
 def _rounded(count: int) -> str:
-    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-        if count > limit:
-            break
-    else:
-        limit, unit = 1e3, "K"
     # multiplied by the inverse, as the reference does: the last digit may depend on it
-    scaled = count * (1e-12, 1e-9, 1e-6, 1e-3)["TBMK".index(unit)]
+    scale, unit = next((small, unit) for limit, small, unit in SCALES if count > limit)
+    scaled = count * scale
     digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)
     return f"{scaled:.{digits}f}{unit}"
 

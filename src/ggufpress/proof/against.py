@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import sqrt
+from math import exp2, sqrt
 from typing import Any
 
 from ggufpress import _native
@@ -119,7 +119,7 @@ def error_limit(qtype: QType, rms: float) -> float:
     if qtype.name not in LEVELS:
         return float("inf")
     n, bits = LEVELS[qtype.name]
-    return rms * sqrt(n) / 2.0**bits + 2.0 ** (bits - 24)
+    return rms * sqrt(n) / exp2(bits) + exp2(bits - 24)
 
 
 def _error(reader: TensorReader, file: GgufData, source: Derived, tensor: GgufTensor) -> TensorError:
