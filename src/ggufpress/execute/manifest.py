@@ -6,7 +6,7 @@ Its content depends on the source and the plan alone: not on the machine, the ti
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -41,8 +41,10 @@ def source_hashes(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
 SMALL_FILES = (".json", ".jinja", ".model", ".txt", ".md")
 
 
-def manifest(plan: Plan, output: OutputPlan, written: Mapping[str, WrittenTensor], sha256: str) -> dict[str, Any]:
-    """The content of the manifest of one output."""
+def manifest(
+    plan: Plan, output: OutputPlan, written: Mapping[str, WrittenTensor], sha256: str, sources: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The content of the manifest of one output. `sources` are the `source_hashes` of the checkpoint."""
     tensors = [
         tensor.to_json() | {"sha256": written[tensor.name].sha256, "rmse": written[tensor.name].rmse}
         for tensor in output.tensors
@@ -51,17 +53,22 @@ def manifest(plan: Plan, output: OutputPlan, written: Mapping[str, WrittenTensor
     return {
         "manifest": FORMAT,
         "ggufpress": version("ggufpress"),
-        "source": {"name": plan.checkpoint.name, "class": plan.arch.hf_class, "files": source_hashes(plan.checkpoint)},
+        "source": {"name": plan.checkpoint.name, "class": plan.arch.hf_class, "files": sources},
         "output": described,
     }
 
 
-def write_manifest(
-    path: Path, plan: Plan, output: OutputPlan, written: Mapping[str, WrittenTensor], sha256: str, *, force: bool
-) -> None:
-    """Write the manifest to `path`, whole or not at all. Raises OutputError where it exists and not `force`."""
-    data = (json.dumps(manifest(plan, output, written, sha256), indent=1) + "\n").encode()
-    with PartFile(path, len(data), force=force) as part:
-        part.write_at(0, data)
-        part.sync()
-        part.commit()
+def write_manifests(plan: Plan, written: Sequence[Mapping[str, WrittenTensor]], digests: Sequence[str]) -> list[Path]:
+    """Write the manifest of every output of `plan`, each whole or not at all; returns their paths."""
+    sources = source_hashes(plan.checkpoint)
+    paths = []
+    for output, tensors, digest in zip(plan.outputs, written, digests, strict=True):
+        path = manifest_path(output.path)
+        data = (json.dumps(manifest(plan, output, tensors, digest, sources), indent=1) + "\n").encode()
+        # whether it may be replaced was settled before the work
+        with PartFile(path, len(data), force=True) as part:
+            part.write_at(0, data)
+            part.sync()
+            part.commit()
+        paths.append(path)
+    return paths

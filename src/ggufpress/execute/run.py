@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ggufpress.errors import OutputError, UsageError
-from ggufpress.execute.manifest import manifest_path, write_manifest
+from ggufpress.execute.manifest import manifest_path, write_manifests
 from ggufpress.execute.partfile import PartFile, check_space
-from ggufpress.execute.pipeline import MEMORY, Progress, WrittenTensor, stream
+from ggufpress.execute.pipeline import MEMORY, Progress, stream
 from ggufpress.execute.recheck import recheck
 from ggufpress.planning import Plan
 
@@ -80,6 +80,9 @@ def execute(
         for output in plan.outputs:
             _make_folder(output.path.parent, stack)
         parts = [stack.enter_context(PartFile(out.path, out.file_bytes, force=force)) for out in plan.outputs]
+        if manifest and not force:
+            for output in plan.outputs:
+                _refuse_to_replace(manifest_path(output.path))
         check_space(parts)
         for part in parts:
             part.reserve()
@@ -93,10 +96,10 @@ def execute(
                 recheck(part.path, output, tensors, executor)
                 for part, output, tensors in zip(parts, plan.outputs, written, strict=True)
             ]
-        manifests = _manifests(plan, written, digests, force) if manifest else [None] * len(parts)
         for part in parts:
             part.commit()
         stack.pop_all().close()
+    manifests = write_manifests(plan, written, digests) if manifest else [None] * len(parts)
     files = [
         WrittenFile(
             output.path,
@@ -127,12 +130,6 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _manifests(
-    plan: Plan, written: list[dict[str, WrittenTensor]], digests: list[str], force: bool
-) -> list[Path | None]:
-    paths: list[Path | None] = []
-    for output, tensors, digest in zip(plan.outputs, written, digests, strict=True):
-        path = manifest_path(output.path)
-        write_manifest(path, plan, output, tensors, digest, force=force)
-        paths.append(path)
-    return paths
+def _refuse_to_replace(path: Path) -> None:
+    if path.exists():
+        raise OutputError(f"{path} exists already", hint="--force replaces it")
