@@ -133,11 +133,12 @@ std::tuple<double, double, double> error_sums_of_rows(const nb::object& a, int a
 }
 
 int64_t check_blocks(const nb::object& src, int type, int64_t n_per_row) {
-    check_type(active_kernels(), type, "type");
+    const Kernels& kernels = active_kernels();
+    check_type(kernels, type, "type");
     const Bytes from(src, "src");
     const int64_t blocks = rows_of(from, n_per_row, type, "src") * (n_per_row / block_size(type).weights);
     nb::gil_scoped_release unlocked;
-    return first_bad_block(from.data(), type, blocks);
+    return first_bad_block(kernels, from.data(), type, blocks);
 }
 
 }  // namespace

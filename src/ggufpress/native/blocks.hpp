@@ -88,23 +88,20 @@ constexpr BlockSize block_size(int type) {
     }
 }
 
-/// Where a block keeps the floats that scale it: `count` fields of `bytes` bytes, not finite if all bits of
-/// `exponent` are set. What ggml_validate_row_data looks at.
-struct ScaleFields {
+/// Offsets of the half floats that scale a block, which must be finite: what ggml_validate_row_data looks at.
+struct HalfScales {
     int count;
-    int bytes;
-    uint32_t exponent;
     int offset[2];
 };
 
-constexpr ScaleFields scale_fields(int type) {
+constexpr HalfScales half_scales(int type) {
     switch (type) {
-        case F32: return {1, 4, 0x7f800000, {0, 0}};
-        case BF16: return {1, 2, 0x7f80, {0, 0}};
-        case Q4_K: return {2, 2, 0x7c00, {offsetof(BlockQ4_K, d), offsetof(BlockQ4_K, dmin)}};
-        case Q5_K: return {2, 2, 0x7c00, {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}};
-        case Q6_K: return {1, 2, 0x7c00, {offsetof(BlockQ6_K, d), 0}};
-        default: return {1, 2, 0x7c00, {0, 0}};
+        case Q4_0: return {1, {offsetof(BlockQ4_0, d)}};
+        case Q8_0: return {1, {offsetof(BlockQ8_0, d)}};
+        case Q4_K: return {2, {offsetof(BlockQ4_K, d), offsetof(BlockQ4_K, dmin)}};
+        case Q5_K: return {2, {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}};
+        case Q6_K: return {1, {offsetof(BlockQ6_K, d)}};
+        default: return {0, {}};
     }
 }
 

@@ -132,15 +132,24 @@ ErrorSums error_sums(const Kernels& kernels, const uint8_t* a, int a_type, const
     return result;
 }
 
-int64_t first_bad_block(const uint8_t* data, int type, int64_t blocks) {
+int64_t first_bad_block(const Kernels& kernels, const uint8_t* data, int type, int64_t blocks) {
     const BlockSize size = block_size(type);
-    const ScaleFields fields = scale_fields(type);
+    if (size.weights == 1) {
+        const Source source(kernels, data, type, type);
+        alignas(64) float scratch[CHUNK];
+        for (int64_t first = 0; first < blocks; first += CHUNK) {
+            const int n = smaller(blocks - first, CHUNK);
+            const int bad = kernels.first_nonfinite(source.read(first, n, scratch), n);
+            if (bad < n) return first + bad;
+        }
+        return -1;
+    }
+    const HalfScales scales = half_scales(type);
     for (int64_t i = 0; i < blocks; ++i) {
-        for (int f = 0; f < fields.count; ++f) {
-            const uint8_t* field = data + i * size.bytes + fields.offset[f];
-            uint32_t bits = 0;
-            std::memcpy(&bits, field, static_cast<size_t>(fields.bytes));
-            if ((bits & fields.exponent) == fields.exponent) return i;
+        for (int s = 0; s < scales.count; ++s) {
+            uint16_t half;
+            std::memcpy(&half, data + i * size.bytes + scales.offset[s], sizeof half);
+            if ((half & 0x7c00) == 0x7c00) return i;
         }
     }
     return -1;

@@ -30,6 +30,6 @@ struct ErrorSums {
 ErrorSums error_sums(const Kernels& kernels, const uint8_t* a, int a_type, const uint8_t* b, int b_type, int64_t n);
 
 /// Index of the first block whose scales (or whose value, for float types) are not finite, or -1.
-int64_t first_bad_block(const uint8_t* data, int type, int64_t blocks);
+int64_t first_bad_block(const Kernels& kernels, const uint8_t* data, int type, int64_t blocks);
 
 }  // namespace ggufpress

@@ -50,20 +50,32 @@ int first_nonfinite(const float* x, int n) {
 }
 
 void add_differences(const float* a, const float* b, int n, Differences& sums) {
-    float max_abs[8] = {};
-    const auto add = [&](int i, int part) {
-        const double diff = static_cast<double>(a[i]) - static_cast<double>(b[i]);
-        sums.sum_sq[part] += diff * diff;
-        sums.sum_sq_a[part] += static_cast<double>(a[i]) * static_cast<double>(a[i]);
-        const float size = static_cast<float>(diff < 0 ? -diff : diff);
-        max_abs[part] = size > max_abs[part] || size != size ? size : max_abs[part];
+    // Eight lanes on every instruction set, because the order of these sums is part of the result.
+    typedef float F8 __attribute__((vector_size(32)));
+    typedef double D8 __attribute__((vector_size(64)));
+    D8 sum_sq = load<D8>(sums.sum_sq), sum_sq_a = load<D8>(sums.sum_sq_a);
+    F8 max_abs{};
+    const auto add = [&](F8 left, F8 right) {
+        const D8 x = __builtin_convertvector(left, D8), diff = x - __builtin_convertvector(right, D8);
+        sum_sq += diff * diff;
+        sum_sq_a += x * x;
+        const F8 rounded = __builtin_convertvector(diff, F8), size = rounded < 0 ? -rounded : rounded;
+        max_abs = (size > max_abs) | (size != size) ? size : max_abs;
     };
     int i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int part = 0; part < 8; ++part) add(i + part, part);
-    for (int part = 0; i + part < n; ++part) add(i + part, part);
-    for (const float size : max_abs)
+    for (; i + 8 <= n; i += 8) add(load<F8>(a + i), load<F8>(b + i));
+    if (i < n) {
+        float rest[2][8] = {};
+        std::memcpy(rest[0], a + i, sizeof(float) * static_cast<size_t>(n - i));
+        std::memcpy(rest[1], b + i, sizeof(float) * static_cast<size_t>(n - i));
+        add(load<F8>(rest[0]), load<F8>(rest[1]));
+    }
+    store(sums.sum_sq, sum_sq);
+    store(sums.sum_sq_a, sum_sq_a);
+    for (int part = 0; part < 8; ++part) {
+        const float size = max_abs[part];
         if (size > sums.max_abs || size != size) sums.max_abs = size;
+    }
 }
 
 void add_squares(const float* const* rows, int lanes, int n, float* sums) {

@@ -1,6 +1,7 @@
 // The table of this instruction set: the scalar one with everything replaced that has a version here.
 #include "../tables.hpp"
 #include "kernels.hpp"
+#include "lanes.hpp"
 
 #define GGUFPRESS_STRING_OF(name) #name
 #define GGUFPRESS_STRING(name) GGUFPRESS_STRING_OF(name)
@@ -18,7 +19,8 @@ static Kernels make_table() {
     table.of[Q5_K] = {quantize_q5_k, dequantize_q5_k};
     table.of[Q6_K] = {quantize_q6_k, dequantize_q6_k};
     table.first_nonfinite = first_nonfinite;
-    table.add_differences = add_differences;
+    // Split over narrower registers its vectors are slower than the scalar code.
+    if (W >= 8) table.add_differences = add_differences;
     table.add_squares = add_squares;
     return table;
 }
