@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,9 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def broken(tmp_path: Path) -> Iterator[Path]:
+def broken(tmp_path: Path) -> Path:
     """A copy of the tiny checkpoint whose weights may be damaged."""
-    yield make(BY_NAME["Tiny-Llama-4M-Chat-v0.2"], tmp_path / "broken")
+    return make(BY_NAME["Tiny-Llama-4M-Chat-v0.2"], tmp_path / "broken")
 
 
 def names(folder: Path) -> list[str]:
@@ -205,9 +204,8 @@ quantize(sys.argv[1], ["Q8_0"], output=sys.argv[2], force=True, progress=lambda 
 def test_a_stopped_process_leaves_no_final_name_and_the_next_run_starts_clean(
     tiny: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(tiny), str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    command = [sys.executable, "-c", SLOW, str(tiny), str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout
     assert process.stdout.readline() == b"go\n"
     process.send_signal(number)
@@ -250,7 +248,7 @@ def test_buffers_stay_within_the_budget(mixed: Path, tmp_path: Path, monkeypatch
     assert 0 < sum(made) <= 3 << 20
 
 
-def test_a_slow_slab_holds_the_others_back_without_blocking_them_for_ever(
+def test_a_slow_slab_holds_the_others_back_but_not_for_ever(
     mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = pipeline.load
