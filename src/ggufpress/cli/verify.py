@@ -57,7 +57,7 @@ def show_comparison(comparison: Comparison) -> None:
     console = stdout()
     rows = [
         (error.name, error.qtype.name, f"{error.rmse:.3e}", f"{error.relative:.3%}", f"{error.worst:.3e}",
-         "" if error.ok else f"more than the {error.limit:.1e} that {error.qtype} explains")
+         "" if error.ok else f"row {error.row}: {error.excess:.2g} times what {error.qtype} explains")
         for error in comparison.errors
     ]  # fmt: skip
     columns = ("tensor", "type", "RMSE", "of RMS", "largest error", "")

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from math import exp2, sqrt
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ggufpress import _native
 from ggufpress.arch.registry import describe
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
@@ -30,11 +33,16 @@ LEVELS: Mapping[str, tuple[int, float]] = {
 """How many weights share a scale, and into how many bits of it a weight is rounded (block layouts: ggml-common.h)."""
 
 
+SAFETY = 1.5
+"""Scales of K-quants are themselves rounded, which the estimate leaves out."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorError:
     """The error of one tensor. `rmse` and `worst` are absolute, `relative` is `rmse` over the source's root mean square.
 
-    `limit` is the largest `rmse` that rounding to the type explains.
+    `excess` is the largest error of a row over what rounding to the type explains, `row` the number of that row: above 1
+    the row is not what the source says.
     """
 
     name: str
@@ -42,18 +50,19 @@ class TensorError:
     rmse: float
     relative: float
     worst: float
-    limit: float
+    excess: float
+    row: int
 
     @property
     def ok(self) -> bool:
-        """Whether the type explains the error."""
-        return self.rmse <= self.limit
+        """Whether the type explains the error of every row."""
+        return self.excess <= 1
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
         return {
             "name": self.name, "type": self.qtype.name, "rmse": self.rmse, "relative": self.relative,
-            "max": self.worst, "limit": self.limit, "ok": self.ok,
+            "max": self.worst, "excess": self.excess, "row": self.row, "ok": self.ok,
         }  # fmt: skip
 
 
@@ -95,45 +104,67 @@ def compare_with_source(file: GgufFile, checkpoint: Checkpoint, threads: int | N
     ):
         errors = list(executor.map(lambda pair: _error(reader, data, *pair), same))
     return Comparison(
-        errors=tuple(
-            sorted(errors, key=lambda e: (e.rmse / e.limit if e.limit else float(e.rmse > 0), e.relative), reverse=True)
-        ),
+        errors=tuple(sorted(errors, key=lambda error: (error.ok, -error.relative, error.name))),
         missing=tuple(name for name in wanted if name not in found),
         unexpected=tuple(name for name in found if name not in wanted),
         reshaped=tuple(tensor.name for source, tensor in both if stripped(source.shape) != stripped(tensor.shape)),
     )
 
 
-def error_limit(qtype: QType, rms: float) -> float:
-    """The largest RMSE that rounding weights with root mean square `rms` to `qtype` can give.
+def error_limits(qtype: QType, rms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest RMSE that rounding rows with these root mean squares to `qtype` explains.
 
     With n weights to a scale and b bits the step is at most 2 amax / 2^b, an error at most half of it, and amax at most
     sqrt(n) rms. Scales are F16: below 2^-24 they vanish and take all 2^b steps with them. Infinite for unknown types.
     """
     if qtype is F32:
-        return 0.0
+        return np.zeros_like(rms)
     if qtype is F16:
         return rms * 2.0**-11 + 2.0**-25
     if qtype is BF16:
         return rms * 2.0**-8
     if qtype.name not in LEVELS:
-        return float("inf")
+        return np.full_like(rms, np.inf)
     n, bits = LEVELS[qtype.name]
-    return rms * sqrt(n) / exp2(bits) + exp2(bits - 24)
+    return SAFETY * (rms * sqrt(n) / exp2(bits) + exp2(bits - 24))
 
 
 def _error(reader: TensorReader, file: GgufData, source: Derived, tensor: GgufTensor) -> TensorError:
     stored, qtype = source.dtype, tensor.qtype
-    per_weight = load_bytes(source) + qtype.bpw / 8
+    cols = source.shape[-1] if len(source.shape) > 1 else source.n_params
+    # besides the bytes of both sides: their values and the difference, in float32 and float64
+    per_weight = load_bytes(source) + qtype.bpw / 8 + 24
     buffer = bytearray(max(SLAB_BYTES, int(smallest(source) * per_weight) + MARGIN))
-    squares = source_squares = worst = 0.0
+    squares = source_squares = worst = excess = 0.0
+    worst_row = 0
     for slab in slabs(source, int((len(buffer) - MARGIN) / per_weight)):
         carve = Carver(buffer)
         weights = load(reader, source, slab, carve)
         data = carve(slab.elements // qtype.block * qtype.block_bytes)
         file.read_into(tensor, slab.first // qtype.block * qtype.block_bytes, data)
-        cols = source.shape[-1] if qtype.quantized else slab.elements
-        square, largest, own = _native.error_sums(weights, stored.id, data, qtype.id, cols)
-        squares, source_squares, worst = squares + square, source_squares + own, max(worst, largest)
+        width = min(cols, slab.elements)
+        ours = _values(weights, stored, slab.elements).reshape(-1, width)
+        difference = ours - _values(data, qtype, slab.elements, width).reshape(-1, width)
+        row_errors, row_squares = (np.einsum("ij,ij->i", x, x) for x in (difference, ours))
+        limits = error_limits(qtype, np.sqrt(row_squares / width))
+        over = _ratio(np.sqrt(row_errors / width), limits)
+        if (top := float(over.max())) > excess:
+            excess, worst_row = top, slab.first // cols + int(over.argmax())
+        squares, source_squares = squares + float(row_errors.sum()), source_squares + float(row_squares.sum())
+        worst = max(worst, float(np.abs(difference).max()))
     rmse, rms = sqrt(squares / source.n_params), sqrt(source_squares / source.n_params)
-    return TensorError(tensor.name, qtype, rmse, rmse / rms if rms else rmse, worst, error_limit(qtype, rms))
+    return TensorError(tensor.name, qtype, rmse, rmse / rms if rms else rmse, worst, excess, worst_row)
+
+
+def _values(data: memoryview, qtype: QType, count: int, cols: int = 0) -> NDArray[np.float64]:
+    values = np.empty(count, np.float32)
+    _native.dequantize(data, qtype.id, values, cols or count)
+    return values.astype(np.float64)
+
+
+def _ratio(errors: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Error over limit; where nothing is allowed, 0 for no error and infinite for any."""
+    exact = np.where(errors > 0, np.inf, 0.0)
+    ratio: NDArray[np.float64] = np.divide(errors, limits, out=exact, where=limits > 0)
+    # not-a-number on either side explains nothing
+    return np.where(np.isnan(ratio), np.inf, ratio)
