@@ -1,6 +1,6 @@
-"""The front matter of a README: YAML between two lines of dashes, untrusted and often odd.
+"""The front matter of a model card: the YAML between two lines of dashes at the head of README.md.
 
-Source of what is accepted: llama.cpp of llama-cpp-python 0.3.36, gguf-py/gguf/metadata.py (`load_model_card`).
+The card is untrusted: only plain values are read, size and merged keys are bounded, and aliases are never expanded.
 """
 
 from __future__ import annotations
@@ -12,41 +12,62 @@ import yaml
 from ggufpress.errors import CheckpointError
 from ggufpress.source.checkpoint import Checkpoint
 
-README = "README.md"
-LIMIT = 1 << 20
-"""Bytes of front matter that are read; real cards have a few kilobytes."""
+CARD = "README.md"
+MAX_CARD_BYTES = 16 << 20
+MAX_FRONT_MATTER = 1 << 20
+_MAX_MERGED_KEYS = 10_000
+_MAX_DIGITS = 4300
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader without aliases, which can make a small text grow without bound."""
+    """The safe loader, with a limit where a small text makes large work: merge keys and numbers."""
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed")
-        return super().compose_node(parent, index)
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > _MAX_MERGED_KEYS:
+            raise yaml.constructor.ConstructorError(None, None, "too many merged keys", node.start_mark)
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        if len(node.value) > _MAX_DIGITS and node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+            raise yaml.constructor.ConstructorError(None, None, "a number with too many digits", node.start_mark)
+        return super().construct_scalar(node)
 
 
-def read_card(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The front matter of the checkpoint's README.md; empty where there is none or it is no mapping.
+def read_model_card(checkpoint: Checkpoint) -> dict[Any, Any]:
+    """The front matter of README.md, empty where there is none or where it is no mapping.
 
-    Raises CheckpointError where it is not YAML, uses aliases or is larger than LIMIT.
+    Raises CheckpointError where it is not YAML (the reference stops, too).
+    Source: gguf-py/gguf/metadata.py, load_model_card.
     """
-    if not checkpoint.has(README):
+    front_matter = _front_matter(checkpoint)
+    if front_matter is None:
         return {}
-    lines = checkpoint.read_text(README).splitlines()
-    if not lines or lines[0] != "---":
-        return {}
-    end = lines.index("---", 1) if "---" in lines[1:] else len(lines)
-    text = "\n".join(lines[1:end]) + "\n"
-    if len(text) > LIMIT:
-        raise CheckpointError(f"{checkpoint.root / README}: the front matter is larger than {LIMIT:,} bytes")
-    # Norwegian, and tabs, which YAML forbids
-    text = text.replace("- no\n", '- "no"\n').replace("\t", "  ")
+    path = checkpoint.root / CARD
     try:
-        card = yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        content = yaml.load(front_matter, _Loader)
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 2}" if mark is not None else ""
         raise CheckpointError(
-            f"{checkpoint.root / README}: the front matter is not YAML: {reason}", hint="correct or remove it"
-        ) from None
-    return card if isinstance(card, dict) else {}
+            f"{path} has front matter that is not YAML{line}: {problem}",
+            hint="correct it, or convert without it: move README.md away",
+        ) from error
+    return content if isinstance(content, dict) else {}
+
+
+def _front_matter(checkpoint: Checkpoint) -> str | None:
+    if not checkpoint.has(CARD):
+        return None
+    path = checkpoint.root / CARD
+    if (size := path.stat().st_size) > MAX_CARD_BYTES:
+        raise CheckpointError(f"{path} has {size} bytes, more than a model card may have")
+    lines = checkpoint.read_text(CARD).splitlines()
+    if not lines or lines[0] != "---":
+        return None
+    end = lines.index("---", 1) if "---" in lines[1:] else len(lines)
+    content = "\n".join(lines[1:end]) + "\n"
+    if len(content) > MAX_FRONT_MATTER:
+        raise CheckpointError(f"{path} has front matter of {len(content)} characters, more than a model card may have")
+    # In a list of languages, "no" is Norwegian and not false; some cards indent with tabs.
+    return content.replace("- no\n", '- "no"\n').replace("\t", "  ")

@@ -1,29 +1,27 @@
-"""What the parts of a model's name mean: TinyLlama-1.1B-Chat-v1.0 is basename, size, fine-tune and version.
+"""What a model's name says: `TinyLlama-1.1B-Chat-v1.0` is TinyLlama, of size 1.1B, tuned for Chat, in version v1.0.
 
-Exact: the same parts as llama.cpp of llama-cpp-python 0.3.36, gguf-py/gguf/metadata.py (`get_model_id_components`) and
-gguf-py/gguf/utility.py (`size_label`).
+Source: gguf-py/gguf/metadata.py, get_model_id_components and id_to_title.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
-VERSION = re.compile(r"(v|iter)?\d+([.]\d+)*", re.IGNORECASE)
-QUANT = re.compile(r"i?q\d(_\w)*|b?fp?(16|32)", re.IGNORECASE)
-SIZE = re.compile(r"(([A]|\d+[x])?\d+([._]\d+)?[KMBT][\d]?|small|mini|medium|large|x?xl)", re.IGNORECASE)
-FINETUNE = re.compile(r"chat|instruct|vision|lora", re.IGNORECASE)
-KEEPS_CASE = re.compile(r"(v\d+(?:\.\d+)*|\d.*)")
-UNITS = " KMBT"
-SCALES = ((1e12, 1e-12, "T"), (1e9, 1e-9, "B"), (1e6, 1e-6, "M"), (-1, 1e-3, "K"))
+_VERSION = re.compile(r"(v|iter)?\d+([.]\d+)*", re.IGNORECASE)
+_QTYPE = re.compile(r"i?q\d(_\w)*|b?fp?(16|32)", re.IGNORECASE)
+_SIZE = re.compile(r"(([A]|\d+[x])?\d+([._]\d+)?[KMBT][\d]?|small|mini|medium|large|x?xl)", re.IGNORECASE)
+_TUNING = re.compile(r"chat|instruct|vision|lora", re.IGNORECASE)
+_KEEPS_CASE = re.compile(r"^(v\d+(?:\.\d+)*|\d.*)$")
 
 
 @dataclass(frozen=True, slots=True)
-class ModelName:
-    """The parts of a model id; None where the name does not tell."""
+class NameParts:
+    """The parts of a model id; None where it does not have one. `full` is the id without the organization."""
 
-    full: str | None = None
+    full: str
     organization: str | None = None
     basename: str | None = None
     finetune: str | None = None
@@ -31,110 +29,119 @@ class ModelName:
     size_label: str | None = None
 
 
-@dataclass(slots=True)
-class _Part:
-    text: str
-    kind: str | None
-    in_basename: bool = False
-
-
-def parse_model_id(model_id: str, n_params: int) -> ModelName:
-    """The parts of `model_id` (`name` or `organization/name`) for a model of `n_params` weights.
-
-    A size that is far from `n_params` is taken for a context length, and so for part of the fine-tune's name.
-
-    Example: `parse_model_id("Qwen2-7B-Instruct", 7_600_000_000).finetune == "Instruct"`
-    """
-    if " " in model_id:
-        return ModelName(full=model_id)
-    organization, full = model_id.split("/", 1) if "/" in model_id else (None, model_id)
-    if organization and organization.startswith("."):
-        organization = None
-    parts = [_classified(text, first=i == 0, n_params=n_params) for i, text in enumerate(filter(None, full.split("-")))]
-    _prefer_numbers(parts)
-    _mark_basename(parts)
-
-    size_label = _joined(dict.fromkeys(p.text for p in parts if p.kind == "size"))
-    finetune = _joined(p.text for p in parts if p.kind == "finetune")
-    version = _joined(p.text for p in parts if p.kind == "version" and not p.in_basename)
-    basename = _joined(p.text for p in parts if p.in_basename)
-    if size_label is None and finetune is None and version is None:
-        basename = None
-    return ModelName(full, organization, basename, finetune, version, size_label)
+class _Role(Enum):
+    BASENAME = auto()
+    SIZE = auto()
+    TUNING = auto()
+    VERSION = auto()
+    QTYPE = auto()
 
 
 def title(name: str) -> str:
-    """The name as a title: hyphens become spaces, words in lower case get a capital, versions and sizes stay."""
+    """`name` as words: lower-case ones capitalised, versions and sizes as they are.
+
+    Example: "tiny-llama-1.1b-v1" gives "Tiny Llama 1.1b v1".
+    """
     words = name.strip().replace("-", " ").split()
-    return " ".join(word.title() if word.islower() and not KEEPS_CASE.fullmatch(word) else word for word in words)
+    return " ".join(word.title() if word.islower() and not _KEEPS_CASE.match(word) else word for word in words)
 
 
-def size_label(total: int, shared: int, expert: int, n_expert: int) -> str:
-    """The size class for a model without one in its name: 1.1B, or 8x7B for experts."""
-    if n_expert > 0:
-        return f"{n_expert}x{_rounded(shared + expert)}"
-    return _rounded(total)
+def split_model_id(model_id: str, n_params: int = 0) -> NameParts:
+    """The parts of `model_id`, which is a name, or an organization and a name with a slash between.
+
+    `n_params` is the model's parameter count: a size in the name that is far from it is no size (a context length,
+    mostly). 0 takes every size for one. A name with spaces is a title and is not split.
+    """
+    if " " in model_id:
+        return NameParts(model_id)
+    organization: str | None = None
+    full = model_id
+    if "/" in model_id:
+        organization, full = model_id.split("/", 1)
+        if organization.startswith("."):
+            organization = None
+
+    words = [word for word in full.split("-") if word]
+    read = [_read_word(word, first=i == 0, n_params=n_params) for i, word in enumerate(words)]
+    words = [word for word, _ in read]
+    roles = [{role} if role else set() for _, role in read]
+    _prefer_numbered_sizes(words, roles)
+    _mark_basename(words, roles)
+
+    versions = [word for word, role in zip(words, roles, strict=True) if role == {_Role.VERSION}]
+    found = NameParts(
+        full,
+        organization,
+        _join(word for word, role in zip(words, roles, strict=True) if _Role.BASENAME in role),
+        _join(word for word, role in zip(words, roles, strict=True) if _Role.TUNING in role),
+        _join(versions),
+        _join(dict.fromkeys(word for word, role in zip(words, roles, strict=True) if _Role.SIZE in role)),
+    )
+    if found.size_label is None and found.finetune is None and found.version is None:
+        return NameParts(full, organization)
+    return found
 
 
-def _rounded(count: int) -> str:
-    # multiplied by the inverse, as the reference does: the last digit may depend on it
-    scale, unit = next((small, unit) for limit, small, unit in SCALES if count > limit)
-    scaled = count * scale
-    digits = max(2 - len(str(round(scaled)).lstrip("0")), 0)
-    return f"{scaled:.{digits}f}{unit}"
+def _join(words: Iterable[str]) -> str | None:
+    return "-".join(words) or None
 
 
-def _classified(text: str, *, first: bool, n_params: int) -> _Part:
-    if VERSION.fullmatch(text):
-        return _Part(text, "version")
-    if QUANT.fullmatch(text):
-        return _Part(text.upper(), "type")
-    if not first and SIZE.fullmatch(text):
-        return _size(text, n_params)
-    if not first and FINETUNE.fullmatch(text):
-        return _Part(text, "finetune")
-    return _Part(text, None)
+def _read_word(word: str, *, first: bool, n_params: int) -> tuple[str, _Role | None]:
+    """The word as it is written in metadata, and its role where its spelling gives it one."""
+    if _VERSION.fullmatch(word):
+        return word, _Role.VERSION
+    if _QTYPE.fullmatch(word):
+        return word.upper(), _Role.QTYPE
+    if not first and _SIZE.fullmatch(word):
+        return _read_size(word, n_params)
+    if not first and _TUNING.fullmatch(word):
+        return word, _Role.TUNING
+    return word, None
 
 
-def _size(text: str, n_params: int) -> _Part:
-    text = text.replace("_", ".")
-    if text[-1].isdecimal():
-        # bloom's 7b1 means 7.1b
-        text = f"{text[:-2]}.{text[-1]}{text[-2]}"
-    if len(text) > 1 and text[-2].isdecimal():
-        text = text[:-1] + text[-1].upper()
-    try:
-        named = float(text[:-1]) * 1000.0 ** UNITS.find(text[-1])
-    except ValueError:
-        return _Part(text, "size")
-    if n_params and abs(named - n_params) > 7 * n_params // 8:
-        return _Part(text[:-1] + text[-1].lower(), "finetune")
-    return _Part(text, "size")
+def _read_size(word: str, n_params: int) -> tuple[str, _Role]:
+    size = word.replace("_", ".")
+    if size[-1].isdecimal():
+        # bloom-7b1 is bloom-7.1b
+        size = f"{size[:-2]}.{size[-1]}{size[-2]}"
+    if len(size) > 1 and size[-2].isdecimal() and size[-1] in "kmbt":
+        size = size[:-1] + size[-1].upper()
+    if n_params:
+        try:
+            stated = float(size[:-1]) * pow(1000, " KMBT".find(size[-1]))
+        except ValueError:
+            return size, _Role.SIZE
+        if _is_far(stated, n_params):
+            return size[:-1] + size[-1].lower(), _Role.TUNING
+    return size, _Role.SIZE
 
 
-def _prefer_numbers(parts: list[_Part]) -> None:
-    """Where a size is a number, words such as `small` are no size."""
-    sizes = [part for part in parts if part.kind == "size"]
-    if any(char.isdecimal() for part in sizes for char in part.text):
-        for part in sizes:
-            if part.text.isalpha():
-                part.kind = None
+def _is_far(stated: float, n_params: int) -> bool:
+    """Whether a stated size cannot be that of the model. A negative count is a lower bound."""
+    if n_params < 0:
+        return stated < -n_params // 8
+    return abs(stated - n_params) > 7 * n_params // 8
 
 
-def _mark_basename(parts: list[_Part]) -> None:
-    """The basename is the leading run of plain words and versions, less versions at its end; other words are fine-tune."""
+def _prefer_numbered_sizes(words: Sequence[str], roles: Sequence[set[_Role]]) -> None:
+    sizes = [(word, role) for word, role in zip(words, roles, strict=True) if _Role.SIZE in role]
+    if any(c.isdecimal() for word, _ in sizes for c in word):
+        for word, role in sizes:
+            if all(c.isalpha() for c in word):
+                role.remove(_Role.SIZE)
+
+
+def _mark_basename(words: Sequence[str], roles: Sequence[set[_Role]]) -> None:
+    """Let the leading words be the base name, versions between them included, and all other plain words the tuning."""
     at_start = True
-    for part in parts:
-        at_start = at_start and ((part.kind is None and part.text[0].isalpha()) or part.kind == "version")
-        if at_start:
-            part.in_basename = True
-        elif part.kind is None:
-            part.kind = "finetune"
-    for part in reversed(parts):
-        if not (part.in_basename and part.kind == "version"):
+    for word, role in zip(words, roles, strict=True):
+        if at_start and ((not role and word[0].isalpha()) or _Role.VERSION in role):
+            role.add(_Role.BASENAME)
+        else:
+            at_start = False
+            if not role:
+                role.add(_Role.TUNING)
+    for role in reversed(roles):
+        if not (_Role.BASENAME in role and len(role) > 1):
             break
-        part.in_basename = False
-
-
-def _joined(texts: Iterable[str]) -> str | None:
-    return "-".join(texts) or None
+        role.remove(_Role.BASENAME)

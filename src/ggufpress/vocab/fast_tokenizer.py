@@ -1,0 +1,230 @@
+"""A tokenizer as transformers' AutoTokenizer would load it from the folder, made with the `tokenizers` library alone.
+
+llama.cpp's converter asks that object for ids, texts and flags, so what it adds to the files is part of the result:
+1. added_tokens_decoder of tokenizer_config.json overrides the flags of tokenizer.json's added tokens and adds new ones;
+   only where it is absent, special_tokens_map.json and added_tokens.json count;
+2. special tokens that are no added tokens yet become such, at the end of the vocabulary where they are new;
+3. add_prefix_space is forced on the pre-tokenizer, and some classes write their own post-processor.
+Source: transformers 4.57.6, tokenization_auto.py, tokenization_utils_base.py, tokenization_utils_fast.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer, pre_tokenizers, processors
+
+from ggufpress.errors import TokenizerError
+from ggufpress.vocab.added_tokens import Special, TokenSettings, content_of, read_token_settings
+from ggufpress.vocab.merges_files import has_merges_files, tokenizer_of_merges_files
+from ggufpress.vocab.tokenizer_classes import (
+    CLASS_OF_MODEL_TYPE,
+    CLASSES,
+    EXTRA_KEY,
+    GENERIC,
+    SPECIAL_KEYS,
+    TokenizerClass,
+)
+from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_list, expect_text
+
+_WRAPPED_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token")
+
+_CLEAN_UP = (
+    (" .", "."),
+    (" ?", "?"),
+    (" !", "!"),
+    (" ,", ","),
+    (" ' ", "'"),
+    (" n't", "n't"),
+    (" 'm", "'m"),
+    (" 's", "'s"),
+    (" 've", "'ve"),
+    (" 're", "'re"),
+)
+"""Source: tokenization_utils_base.py, clean_up_tokenization."""
+
+
+@dataclass(frozen=True)
+class FastTokenizer:
+    """A loaded tokenizer. `special_tokens` are the texts of its special tokens, `notes` say how it was loaded."""
+
+    backend: Any
+    special_tokens: tuple[str, ...]
+    cleans_up_spaces: bool
+    notes: tuple[str, ...]
+
+    def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
+        """The ids of `text`."""
+        ids: list[int] = self.backend.encode(text, add_special_tokens=add_special_tokens).ids
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of `ids`, special tokens included."""
+        text: str = self.backend.decode(list(ids), skip_special_tokens=False)
+        if self.cleans_up_spaces:
+            for old, new in _CLEAN_UP:
+                text = text.replace(old, new)
+        return text
+
+
+def load_fast_tokenizer(files: TokenizerFiles) -> FastTokenizer:
+    """The tokenizer that the files describe. Raises TokenizerError where they are missing, broken or contradictory."""
+    settings = read_token_settings(files)
+    chosen, notes = _choose_class(files)
+    from_json = files.has("tokenizer.json")
+    if from_json:
+        backend = _tokenizer_of_json(files)
+    elif has_merges_files(files):
+        if chosen.from_files is None:
+            chosen = replace(GENERIC, from_files="gpt2")
+        backend = tokenizer_of_merges_files(files, chosen.from_files or "gpt2", settings.values)
+        notes = (*notes, "tokenizer made of vocab.json and merges.txt")
+    else:
+        raise TokenizerError(
+            f"{files.checkpoint.root} has no tokenizer: "
+            "looked for tokenizer.model, tokenizer.json, and vocab.json with merges.txt"
+        )
+    padding = backend.padding
+    backend.no_truncation()
+    backend.no_padding()
+    backend.encode_special_tokens = bool(settings.values.get("split_special_tokens", False))
+
+    named = _named_special_tokens(settings, chosen, padding, wrap=not from_json)
+    special = _distinct([*named.values(), *_more_special_tokens(files, settings, chosen)])
+    _add_tokens(backend, settings.by_id, special)
+    _force_prefix_space(backend, chosen, settings.values)
+    if chosen.writes_template:
+        _write_template(files, backend, chosen, settings.values, named)
+    clean_up = bool(settings.values.get("clean_up_tokenization_spaces", False))
+    return FastTokenizer(backend, tuple(content_of(token) for token in special), clean_up, notes)
+
+
+def _choose_class(files: TokenizerFiles) -> tuple[TokenizerClass, tuple[str, ...]]:
+    for name in ("tokenizer_config.json", "config.json"):
+        stated = (files.json(name) or {}).get("tokenizer_class") if name != "config.json" else None
+        if name == "config.json":
+            stated = files.checkpoint.config.get("tokenizer_class")
+        if stated is not None:
+            base = expect_text(stated, f"{files.path(name)}: tokenizer_class").removesuffix("Fast")
+            if base in CLASSES:
+                return CLASSES[base], ()
+            return GENERIC, (f"tokenizer_class {stated} is taken for a plain one",)
+    model_type = files.checkpoint.config.get("model_type")
+    return CLASSES[CLASS_OF_MODEL_TYPE.get(str(model_type), GENERIC.name)], ()
+
+
+def _tokenizer_of_json(files: TokenizerFiles) -> Any:
+    path = files.path("tokenizer.json")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TokenizerError(f"{path} is not a tokenizer: {reason}") from error
+
+
+def _named_special_tokens(
+    settings: TokenSettings, chosen: TokenizerClass, padding: Mapping[str, Any] | None, *, wrap: bool
+) -> dict[str, Special]:
+    values = {**chosen.special, **settings.values}
+    if padding is not None and not chosen.names_pad:
+        values.setdefault("pad_token", padding["pad_token"])
+    out: dict[str, Special] = {}
+    for key in SPECIAL_KEYS:
+        token = values.get(key)
+        if isinstance(token, str) and key in _WRAPPED_KEYS:
+            if chosen.marks_special:
+                token = AddedToken(token, special=True, normalized=False)
+            elif wrap:
+                token = AddedToken(token)
+        if token is not None and token != "":
+            out[key] = token
+    return out
+
+
+def _more_special_tokens(files: TokenizerFiles, settings: TokenSettings, chosen: TokenizerClass) -> list[Special]:
+    out = list(settings.values.get(EXTRA_KEY) or [])
+    infill = (settings.values.get(key, default) for key, default in chosen.infill_keys.items())
+    out += [token for token in infill if isinstance(token, str)]
+    where = f"{files.path('tokenizer_config.json')}: extra_special_tokens"
+    extra = settings.values.get("extra_special_tokens") or {}
+    # A list is how transformers 5 writes it.
+    extras = list(extra.values()) if isinstance(extra, dict) else expect_list(extra, where)
+    return out + [expect_text(token, where) for token in extras if token]
+
+
+def _distinct(tokens: Sequence[Special]) -> list[Special]:
+    out: dict[str, Special] = {}
+    for token in tokens:
+        out.setdefault(content_of(token), token)
+    return list(out.values())
+
+
+def _add_tokens(backend: Any, by_id: Mapping[int, Special], special: Sequence[Special]) -> None:
+    present = backend.get_added_tokens_decoder().values()
+    known = {repr(token) for token in present}
+    texts = {token.content for token in present}
+    new = [token for token in by_id.values() if repr(token) not in known]
+    texts |= {token.content for token in new}
+    # A special token with flags of its own is added again, so that its flags win.
+    new += [t for t in special if (t not in texts if isinstance(t, str) else t not in new)]
+    special_texts = {content_of(token) for token in special}
+    for i, token in enumerate(new):
+        if isinstance(token, str):
+            new[i] = AddedToken(token, special=True)
+        else:
+            token.special = token.special or token.content in special_texts
+    if new:
+        backend.add_tokens(new)
+
+
+def _force_prefix_space(backend: Any, chosen: TokenizerClass, values: Mapping[str, Any]) -> None:
+    wanted = values.get("add_prefix_space", chosen.add_prefix_space)
+    if not isinstance(wanted, bool) or backend.pre_tokenizer is None:
+        return
+    state = json.loads(backend.pre_tokenizer.__getstate__())
+    if state.get("type") == "ByteLevel" and state.get("add_prefix_space", wanted) != wanted:
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(
+            add_prefix_space=wanted, use_regex=bool(state.get("use_regex", True))
+        )
+    elif wanted and chosen.prefixes_parts:
+        parts = json.dumps(state).replace('"add_prefix_space": false', '"add_prefix_space": true')
+        plain = {"added_tokens": [], "model": {"type": "BPE", "vocab": {}, "merges": []}}
+        backend.pre_tokenizer = Tokenizer.from_str(
+            json.dumps({**plain, "pre_tokenizer": json.loads(parts)})
+        ).pre_tokenizer
+
+
+def _write_template(
+    files: TokenizerFiles,
+    backend: Any,
+    chosen: TokenizerClass,
+    values: Mapping[str, Any],
+    named: Mapping[str, Special],
+) -> None:
+    where = str(files.path("tokenizer_config.json"))
+    adds = {"bos": values.get("add_bos_token", chosen.add_bos), "eos": values.get("add_eos_token", False)}
+    texts: dict[str, str] = {}
+    for name, wanted in adds.items():
+        if wanted:
+            if (token := named.get(f"{name}_token")) is None:
+                raise TokenizerError(f"{where}: add_{name}_token is set, but {name}_token is not")
+            texts[name] = content_of(token)
+    bos, eos = texts.get("bos"), texts.get("eos")
+
+    def sequence(name: str, type_id: int) -> str:
+        parts = (bos and f"{bos}:{type_id}", f"${name}:{type_id}", eos and f"{eos}:{type_id}")
+        return " ".join(part for part in parts if part)
+
+    try:
+        backend.post_processor = processors.TemplateProcessing(
+            single=sequence("A", 0),
+            pair=f"{sequence('A', 0)} {sequence('B', 1)}",
+            special_tokens=[(text, backend.token_to_id(text)) for text in texts.values()],
+        )
+    except (TypeError, ValueError) as error:
+        raise TokenizerError(
+            f"{where}: {' and '.join(texts.values())} cannot be added to each text: {error}"
+        ) from error

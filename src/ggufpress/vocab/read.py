@@ -1,0 +1,114 @@
+"""The one entry: tokenizer files in, `tokenizer.*` metadata out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ggufpress.errors import UnsupportedError, UsageError
+from ggufpress.gguf.values import Metadata, Value, flag, text
+from ggufpress.source.checkpoint import Checkpoint
+from ggufpress.vocab.bpe import read_bpe
+from ggufpress.vocab.special import special_metadata
+from ggufpress.vocab.spm import MODEL_FILE, read_spm
+from ggufpress.vocab.spm_from_json import is_spm_json, read_spm_json
+from ggufpress.vocab.token_table import TokenTable
+from ggufpress.vocab.tokenizer_files import TokenizerFiles
+
+CODE_LLAMA_N_VOCAB = 32016
+CODE_LLAMA_IDS = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010}
+GRANITE_N_VOCAB = 49152
+
+
+@dataclass(frozen=True)
+class Vocab:
+    """A vocabulary as GGUF metadata.
+
+    `kind` is how the files were read (spm, spm-json or bpe), `metadata` the `tokenizer.*` keys in file order, `n_vocab`
+    the number of tokens in it, `notes` what a person may want to know about how it was recognised.
+    """
+
+    kind: str
+    metadata: tuple[tuple[str, Value], ...]
+    n_vocab: int
+    notes: tuple[str, ...] = ()
+
+
+def read_vocab(checkpoint: Checkpoint, kind: str = "auto", n_vocab: int | None = None) -> Vocab:
+    """The vocabulary of `checkpoint` as llama.cpp's converter writes it.
+
+    `kind` is one of KINDS, or "auto", which is "llama": what the converter does for the Llama family. `n_vocab` is the
+    config's vocab_size after the defaults of its class, None where it has none.
+    Raises TokenizerError where the files are missing, broken or contradictory, UnsupportedError for kinds to come.
+    """
+    read = KINDS.get("llama" if kind == "auto" else kind)
+    if read is None:
+        raise UsageError(f"{kind} is no kind of tokenizer; known are {', '.join(KINDS)}")
+    return read(TokenizerFiles(checkpoint), n_vocab)
+
+
+def _spm(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    table, notes = read_spm(files, n_vocab)
+    return _vocab("spm", files, table, notes)
+
+
+def _spm_json(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    del n_vocab  # The reference does not look at it: this vocabulary is never padded.
+    table, notes = read_spm_json(files)
+    return _vocab("spm-json", files, table, notes)
+
+
+def _vocab(kind: str, files: TokenizerFiles, table: TokenTable, notes: tuple[str, ...]) -> Vocab:
+    n_tokens = len(table.tokens)
+    out: Metadata = {"tokenizer.ggml.model": text("llama"), "tokenizer.ggml.pre": text("default")}
+    out.update(table.metadata())
+    out.update(special_metadata(files, n_vocab=n_tokens))
+    return Vocab(kind, tuple(out.items()), n_tokens, notes)
+
+
+def _bpe(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    table, pre, notes = read_bpe(files, n_vocab)
+    out: Metadata = {"tokenizer.ggml.model": text("gpt2"), "tokenizer.ggml.pre": text(pre.name)}
+    out.update(table.metadata())
+    out.update(special_metadata(files, load_merges=True))
+    return Vocab("bpe", tuple(out.items()), len(table.tokens), notes)
+
+
+def _llama(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """What the Llama family does: SentencePiece where there is any, else byte-level BPE.
+
+    Source: conversion/llama.py, LlamaModel.set_vocab.
+    """
+    config = files.json("tokenizer_config.json") or {}
+    if files.has("tekken.json") and not files.has("tokenizer.json"):
+        raise UnsupportedError(
+            f"{files.path('tekken.json')} is a Mistral tokenizer, which ggufpress cannot read yet",
+            hint="many repositories have the same tokenizer as tokenizer.json: put that file beside it",
+        )
+    if config.get("tokenizer_class") == "HybridDNATokenizer":
+        raise UnsupportedError(f"{files.path('tokenizer_config.json')}: HybridDNATokenizer cannot be read yet")
+    if files.has(MODEL_FILE):
+        vocab = _spm(files, n_vocab)
+    elif is_spm_json(files):
+        vocab = _spm_json(files, n_vocab)
+    else:
+        vocab = _bpe(files, n_vocab)
+
+    out: Metadata = {}
+    if (prefix := config.get("add_prefix_space")) is not None:
+        out["tokenizer.ggml.add_space_prefix"] = flag(bool(prefix))
+    out.update(vocab.metadata)
+    if n_vocab == CODE_LLAMA_N_VOCAB:
+        out.update(special_metadata(files, token_types=tuple(CODE_LLAMA_IDS), fixed_ids=CODE_LLAMA_IDS))
+    if n_vocab == GRANITE_N_VOCAB:
+        out["tokenizer.ggml.add_bos_token"] = flag(False)
+    return Vocab(vocab.kind, tuple(out.items()), vocab.n_vocab, vocab.notes)
+
+
+KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
+    "llama": _llama,
+    "spm": _spm,
+    "spm-json": _spm_json,
+    "bpe": _bpe,
+}
+"""How to read a vocabulary, by the name that an architecture gives. A new kind is a file and a line here."""
