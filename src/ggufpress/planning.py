@@ -19,7 +19,8 @@ from ggufpress.errors import UsageError
 from ggufpress.gguf.header import TensorInfo, encode_header, padded
 from ggufpress.gguf.values import Metadata, text, u32
 from ggufpress.mapping import Derived, TensorMap, map_tensors
-from ggufpress.metadata.general import ParameterCounts, general_metadata
+from ggufpress.metadata.general import general_metadata
+from ggufpress.metadata.size_label import ParameterCounts
 from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import (
     AUTO,
@@ -190,6 +191,8 @@ def build_plan(
         raise UsageError(f"--via {via!r} is unknown", hint=f"one of {', '.join(VIAS)}")
     if layout not in LAYOUTS:
         raise UsageError(f"--layout {layout!r} is unknown", hint=f"one of {', '.join(LAYOUTS)}")
+    if not types:
+        raise UsageError("no type is asked for", hint="-q Q4_K_M is the usual choice")
     presets = [None if name.upper() == AUTO else preset_named(name) for name in types]
     arch = describe(checkpoint)
     tensors = map_tensors(checkpoint, arch)

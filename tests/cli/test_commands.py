@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.tiny_checkpoints import BARD, BY_NAME, make
 
 from ggufpress.cli.main import COMMANDS, main
 from ggufpress.cli.output import human_bytes, human_count
+from tests.tiny_checkpoints import BARD, BY_NAME, make
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +163,18 @@ def test_names_with_control_characters_do_not_reach_the_terminal(run) -> None:  
     assert r"\x1b[2J" in run("inspect", "\x1b[2J.gguf").err
 
 
+HELP = """
+import sys
+from ggufpress.cli.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    print("numpy" in sys.modules)
+"""
+
+
 def test_help_and_version_are_quick_and_load_no_numpy() -> None:
-    code = "import sys; sys.argv = ['ggufpress', '--help']\nfrom ggufpress.cli.main import main\ntry: main()\nexcept SystemExit: pass\nprint('numpy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("False\n")
     assert all(name in done.stdout for name in COMMANDS)
 

@@ -16,7 +16,7 @@ import pytest
 
 from ggufpress import _native, plan, quantize
 from ggufpress.errors import CheckpointError, InputError, OutputError, SpaceError, VerifyError, WeightError
-from ggufpress.execute import pipeline, recheck
+from ggufpress.execute import loading, pipeline, recheck
 from ggufpress.execute.run import execute
 from ggufpress.source.reading import TensorReader
 from tests.tiny_checkpoints import BARD, BY_NAME, make
@@ -251,7 +251,7 @@ def test_buffers_stay_within_the_budget(mixed: Path, tmp_path: Path, monkeypatch
 def test_a_slow_slab_holds_the_others_back_but_not_for_ever(
     mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = pipeline.load
+    original = loading.load
     waited = []
 
     def slow_first(reader: Any, tensor: Any, slab: Any, carve: Any) -> memoryview:
