@@ -25,8 +25,19 @@ from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType, qtype_named
 from tests.native import ggml_oracle
 
-TYPES = (types.F16, types.BF16, types.Q8_0, types.Q4_0, types.Q4_K, types.Q5_K, types.Q6_K)
-WITH_IMPORTANCE = (types.Q4_0, types.Q4_K, types.Q5_K, types.Q6_K)
+TYPES = (
+    types.F16,
+    types.BF16,
+    types.Q8_0,
+    types.Q4_0,
+    types.Q4_1,
+    types.Q5_0,
+    types.Q5_1,
+    types.Q4_K,
+    types.Q5_K,
+    types.Q6_K,
+)
+WITH_IMPORTANCE = (types.Q4_0, types.Q4_1, types.Q5_0, types.Q5_1, types.Q4_K, types.Q5_K, types.Q6_K)
 
 
 def best_seconds(ours: Callable[[], object], ggmls: Callable[[], object], repeat: int) -> tuple[float, float]:

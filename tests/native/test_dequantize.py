@@ -11,8 +11,28 @@ from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType
 from tests.native import ggml_oracle, inputs
 
-TYPES = (types.F16, types.BF16, types.Q4_0, types.Q8_0, types.Q4_K, types.Q5_K, types.Q6_K)
-HALF_SCALES = {types.Q4_0: (0,), types.Q8_0: (0,), types.Q4_K: (0, 2), types.Q5_K: (0, 2), types.Q6_K: (208,)}
+TYPES = (
+    types.F16,
+    types.BF16,
+    types.Q4_0,
+    types.Q4_1,
+    types.Q5_0,
+    types.Q5_1,
+    types.Q8_0,
+    types.Q4_K,
+    types.Q5_K,
+    types.Q6_K,
+)
+HALF_SCALES = {
+    types.Q4_0: (0,),
+    types.Q4_1: (0, 2),
+    types.Q5_0: (0,),
+    types.Q5_1: (0, 2),
+    types.Q8_0: (0,),
+    types.Q4_K: (0, 2),
+    types.Q5_K: (0, 2),
+    types.Q6_K: (208,),
+}
 
 
 def dequantize(data: NDArray[np.uint8], qtype: QType, cols: int) -> NDArray[np.float32]:
@@ -68,6 +88,20 @@ def test_q8_0_by_hand(isa: str) -> None:
 def test_q4_0_by_hand(isa: str) -> None:
     block = np.array([0x00, 0x38, *(i | (15 - i) << 4 for i in range(16))], np.uint8)
     assert dequantize(block, types.Q4_0, 32)[0].tolist() == [q / 2 for q in [*range(-8, 8), *range(7, -9, -1)]]
+
+
+@pytest.mark.parametrize(
+    ("qtype", "head", "zero"), [(types.Q5_0, [0x00, 0x38], 16), (types.Q5_1, [0, 0x38, 0, 0x34], -0.5)]
+)
+def test_q5_0_and_q5_1_by_hand(qtype: QType, head: list[int], zero: float, isa: str) -> None:
+    block = np.array([*head, 0xFF, 0x00, 0x00, 0xFF, *(i | (15 - i) << 4 for i in range(16))], np.uint8)
+    q = np.array([*range(16, 24), *range(8, 16), *range(15, 7, -1), *range(23, 15, -1)])
+    assert dequantize(block, qtype, 32)[0].tolist() == ((q - zero) / 2).tolist()
+
+
+def test_q4_1_by_hand(isa: str) -> None:
+    block = np.array([0x00, 0x38, 0x00, 0x34, *(i | (15 - i) << 4 for i in range(16))], np.uint8)
+    assert dequantize(block, types.Q4_1, 32)[0].tolist() == [q / 2 + 0.25 for q in [*range(16), *range(15, -1, -1)]]
 
 
 def test_q4_k_by_hand(isa: str) -> None:

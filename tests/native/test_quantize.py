@@ -14,8 +14,19 @@ from ggufpress.quant.types import F32, QType
 from tests.native import ggml_oracle, inputs
 from tests.native.layouts import first_difference
 
-TYPES = (types.F16, types.BF16, types.Q4_0, types.Q8_0, types.Q4_K, types.Q5_K, types.Q6_K)
-USES_IMPORTANCE = (types.Q4_0, types.Q4_K, types.Q5_K, types.Q6_K)
+TYPES = (
+    types.F16,
+    types.BF16,
+    types.Q4_0,
+    types.Q4_1,
+    types.Q5_0,
+    types.Q5_1,
+    types.Q8_0,
+    types.Q4_K,
+    types.Q5_K,
+    types.Q6_K,
+)
+USES_IMPORTANCE = (types.Q4_0, types.Q4_1, types.Q5_0, types.Q5_1, types.Q4_K, types.Q5_K, types.Q6_K)
 
 
 def quantize(x: NDArray[np.float32], qtype: QType, importance: NDArray[np.float32] | None = None) -> NDArray[np.uint8]:

@@ -11,6 +11,9 @@ enum TypeId : int {
     F32 = 0,
     F16 = 1,
     Q4_0 = 2,
+    Q4_1 = 3,
+    Q5_0 = 6,
+    Q5_1 = 7,
     Q8_0 = 8,
     Q4_K = 12,
     Q5_K = 13,
@@ -25,6 +28,28 @@ constexpr int SUPER = 256;
 /// 32 weights, each d * (q - 8). Low nibbles hold weights 0..15, high nibbles 16..31.
 struct [[gnu::packed]] BlockQ4_0 {
     uint16_t d;
+    uint8_t qs[16];
+};
+
+/// 32 weights, each d * q + m; nibbles as in Q4_0.
+struct [[gnu::packed]] BlockQ4_1 {
+    uint16_t d;
+    uint16_t m;
+    uint8_t qs[16];
+};
+
+/// 32 weights, each d * (q - 16). Nibbles as in Q4_0; bit i of qh is the fifth bit of weight i.
+struct [[gnu::packed]] BlockQ5_0 {
+    uint16_t d;
+    uint8_t qh[4];
+    uint8_t qs[16];
+};
+
+/// 32 weights, each d * q + m; bits as in Q5_0.
+struct [[gnu::packed]] BlockQ5_1 {
+    uint16_t d;
+    uint16_t m;
+    uint8_t qh[4];
     uint8_t qs[16];
 };
 
@@ -64,7 +89,8 @@ struct [[gnu::packed]] BlockQ6_K {
     uint16_t d;
 };
 
-static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ8_0) == 34);
+static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22);
+static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34);
 static_assert(sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
 static_assert(offsetof(BlockQ6_K, d) == 208);
 
@@ -80,6 +106,9 @@ constexpr BlockSize block_size(int type) {
         case F16: return {1, 2};
         case BF16: return {1, 2};
         case Q4_0: return {32, sizeof(BlockQ4_0)};
+        case Q4_1: return {32, sizeof(BlockQ4_1)};
+        case Q5_0: return {32, sizeof(BlockQ5_0)};
+        case Q5_1: return {32, sizeof(BlockQ5_1)};
         case Q8_0: return {32, sizeof(BlockQ8_0)};
         case Q4_K: return {SUPER, sizeof(BlockQ4_K)};
         case Q5_K: return {SUPER, sizeof(BlockQ5_K)};
@@ -97,6 +126,9 @@ struct HalfScales {
 constexpr HalfScales half_scales(int type) {
     switch (type) {
         case Q4_0: return {1, {offsetof(BlockQ4_0, d)}};
+        case Q4_1: return {2, {offsetof(BlockQ4_1, d), offsetof(BlockQ4_1, m)}};
+        case Q5_0: return {1, {offsetof(BlockQ5_0, d)}};
+        case Q5_1: return {2, {offsetof(BlockQ5_1, d), offsetof(BlockQ5_1, m)}};
         case Q8_0: return {1, {offsetof(BlockQ8_0, d)}};
         case Q4_K: return {2, {offsetof(BlockQ4_K, d), offsetof(BlockQ4_K, dmin)}};
         case Q5_K: return {2, {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}};

@@ -25,6 +25,9 @@ struct Trials {
     bool clamp_first;
 };
 
+/// The trials of every type that looks at importance.
+constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37, true};
+
 /// x is about scale * q - minus.
 struct AffineFit {
     float scale;

@@ -6,12 +6,18 @@
 namespace ggufpress::scalar {
 
 void quantize_q4_0(const Chunk& chunk, uint8_t* out);
+void quantize_q4_1(const Chunk& chunk, uint8_t* out);
+void quantize_q5_0(const Chunk& chunk, uint8_t* out);
+void quantize_q5_1(const Chunk& chunk, uint8_t* out);
 void quantize_q8_0(const Chunk& chunk, uint8_t* out);
 void quantize_q4_k(const Chunk& chunk, uint8_t* out);
 void quantize_q5_k(const Chunk& chunk, uint8_t* out);
 void quantize_q6_k(const Chunk& chunk, uint8_t* out);
 
 void dequantize_q4_0(const uint8_t* in, int n, float* x);
+void dequantize_q4_1(const uint8_t* in, int n, float* x);
+void dequantize_q5_0(const uint8_t* in, int n, float* x);
+void dequantize_q5_1(const uint8_t* in, int n, float* x);
 void dequantize_q8_0(const uint8_t* in, int n, float* x);
 void dequantize_q4_k(const uint8_t* in, int n, float* x);
 void dequantize_q5_k(const uint8_t* in, int n, float* x);

@@ -57,6 +57,9 @@ static Kernels make_table() {
     table.of[F16] = {narrow<to_f16>, widen<from_f16>};
     table.of[BF16] = {narrow<to_bf16>, widen<from_bf16>};
     table.of[Q4_0] = {quantize_q4_0, dequantize_q4_0, true};
+    table.of[Q4_1] = {quantize_q4_1, dequantize_q4_1, true};
+    table.of[Q5_0] = {quantize_q5_0, dequantize_q5_0, true};
+    table.of[Q5_1] = {quantize_q5_1, dequantize_q5_1, true};
     table.of[Q8_0] = {quantize_q8_0, dequantize_q8_0};
     table.of[Q4_K] = {quantize_q4_k, dequantize_q4_k};
     table.of[Q5_K] = {quantize_q5_k, dequantize_q5_k};

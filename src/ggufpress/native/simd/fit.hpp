@@ -13,6 +13,8 @@ struct Trials {
     int count;
 };
 
+constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37};
+
 /// A group per lane on its way through fit_affine. Whoever calls fills in x and w.
 template <int N>
 struct AffineGroups {

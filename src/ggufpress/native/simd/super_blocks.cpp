@@ -180,7 +180,6 @@ static inline void quantize_affine(const Chunk& chunk, uint8_t* out, const Trial
 
 constexpr Trials TRIALS_Q4_K = {-1.0f, 0.1f, 21};
 constexpr Trials TRIALS_Q5_K = {-0.5f, 0.1f, 16};
-constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37};
 
 void quantize_q4_k(const Chunk& chunk, uint8_t* out) {
     const auto store = [](const float* x, const GroupRounding(&groups)[8], BlockQ4_K& block) {
