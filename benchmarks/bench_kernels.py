@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ggufpress import _native
-from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType, qtype_named
 from tests.native import ggml_oracle
 from tests.native.layouts import TYPES, USES_IMPORTANCE

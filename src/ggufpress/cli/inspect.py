@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ggufpress.cli.output import human_bytes, human_count, print_json, shared_options, stdout, table
+from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stdout, table
 from ggufpress.inspection import Inspection, inspect
 
 
@@ -46,14 +46,14 @@ def show(inspection: Inspection) -> None:
         for tensor in inspection.tensors
     ]
     columns = ("tensor", "shape", "type", "size", "offset")
-    console.print(table(columns, tensors, title=f"Tensors: {len(tensors)}", right=(1, 3, 4)))
+    print_table(table(columns, tensors, title=f"Tensors: {len(tensors)}", right=(1, 3, 4)))
     console.print()
     shares = [
         (share.qtype.name, str(share.n_tensors), human_count(share.n_params), human_bytes(share.nbytes), f"{share.share:.1%}",
          "#" * round(40 * share.share))
         for share in inspection.types
     ]  # fmt: skip
-    console.print(table(("type", "tensors", "weights", "size", "share", ""), shares, title="Types", right=(1, 2, 3, 4)))
+    print_table(table(("type", "tensors", "weights", "size", "share", ""), shares, title="Types", right=(1, 2, 3, 4)))
     console.print(
         f"\n{inspection.path}: GGUF version {inspection.version}, {human_bytes(inspection.file_bytes)}, "
         f"{human_count(inspection.n_params)} weights, {inspection.bpw:.2f} bits per weight",

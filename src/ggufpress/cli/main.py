@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -71,10 +72,17 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(0)
     except GgufpressError as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {_printable(str(error))}", err=True)
+        _say("error:", "red", str(error))
         if error.hint:
-            click.echo(f"\n{click.style('hint:', fg='cyan', bold=True)} {_printable(error.hint)}", err=True)
+            click.echo(err=True)
+            _say("hint:", "cyan", error.hint)
         sys.exit(error.exit_code)
+
+
+def _say(label: str, color: str, text: str) -> None:
+    """One message on standard error, its label coloured on a terminal that wants colours."""
+    plain = bool(os.environ.get("NO_COLOR"))
+    click.echo(f"{label if plain else click.style(label, fg=color, bold=True)} {_printable(text)}", err=True)
 
 
 def _printable(text: str) -> str:

@@ -40,6 +40,17 @@ def _console(stream: Any, *, stderr: bool) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
 
 
+def print_table(made: Table) -> None:
+    """Write a table to standard output. One that is wider than the terminal wraps line by line and loses nothing."""
+    console = stdout()
+    folds = any(not column.no_wrap for column in made.columns)
+    if not folds:
+        console.width = max(
+            console.width, made.__rich_measure__(console, console.options.update(max_width=10_000)).maximum
+        )
+    console.print(made)
+
+
 def print_json(data: Any) -> None:
     """Write `data` as JSON to standard output."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))

@@ -5,8 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from rich.table import Table
 
-from ggufpress.cli.output import human_bytes, human_count, print_json, shared_options, stderr, stdout, table
+from ggufpress.cli.output import (
+    human_bytes,
+    human_count,
+    print_json,
+    print_table,
+    shared_options,
+    stderr,
+    stdout,
+    table,
+)
 from ggufpress.cli.source_options import source_options
 from ggufpress.footprint import CONTEXT, footprints
 from ggufpress.planning import OutputPlan, Plan, build_plan
@@ -38,7 +48,7 @@ def show(plan: Plan) -> None:
     """Print the plan for a person."""
     console = stdout()
     for output in plan.outputs:
-        console.print(table_of(output))
+        print_table(table_of(output))
         for tensor in output.fallbacks:
             console.print(
                 f"fallback: {tensor.name} gets {tensor.qtype}: {tensor.fallback}", style="yellow", markup=False
@@ -54,7 +64,7 @@ def show(plan: Plan) -> None:
     ]
     title = f"What this model weighs ({human_count(plan.n_params)} weights)"
     columns = ("precision", "type", "file", "memory to run", "")
-    console.print(table(columns, rows, title=title, right=(2, 3)))
+    print_table(table(columns, rows, title=title, right=(2, 3)))
     console.print(f"Memory is an estimate for a conversation of {CONTEXT} tokens at most.\n", style="dim", markup=False)
     console.print(f"reads {human_bytes(plan.source_bytes)}, needs {human_bytes(plan.disk_bytes)} of disk", markup=False)
     talk = stderr()
@@ -62,7 +72,7 @@ def show(plan: Plan) -> None:
         talk.print(f"note: {note}", style="dim", markup=False)
 
 
-def table_of(output: OutputPlan) -> object:
+def table_of(output: OutputPlan) -> Table:
     """The tensors of one output as a table."""
     rows = [
         (

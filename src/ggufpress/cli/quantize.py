@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ggufpress.cli.output import human_bytes, human_count, print_json, shared_options, stderr, stdout, table
+from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stderr, table
 from ggufpress.cli.progress import WeightProgress
 from ggufpress.cli.source_options import source_options
 from ggufpress.execute.pipeline import MEMORY
@@ -36,7 +36,7 @@ class ByteCount(click.ParamType[int]):
 @click.command("quantize")
 @source_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
-@click.option("--memory", type=ByteCount(), default=MEMORY, show_default="256M", help="Budget for buffers.")
+@click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--manifest", is_flag=True, help="Write FILE.manifest.json beside each file: hashes, types, errors.")
 @shared_options
@@ -102,8 +102,19 @@ def announce(plan: Plan) -> None:
 def show(report: Report) -> None:
     """Print the table of results."""
     rows = [
-        (str(file.path), file.type, human_bytes(file.nbytes), f"{file.bpw:.2f}", f"{file.ratio:.0%}", file.sha256)
+        (
+            file.path.name,
+            file.type,
+            human_bytes(file.nbytes),
+            f"{file.bpw:.2f}",
+            f"{file.ratio:.0%}",
+            f"{report.seconds:.1f}",
+        )
         for file in report.files
     ]
-    stdout().print(table(("file", "type", "size", "bpw", "of source", "sha256"), rows, right=(2, 3, 4)))
+    print_table(table(("file", "type", "size", "bpw", "of source", "seconds"), rows, right=(2, 3, 4, 5)))
+    # as sha256sum writes and checks them
+    click.echo("\nsha256")
+    for file in report.files:
+        click.echo(f"{file.sha256}  {file.path}")
     stderr().print(f"verified and done in {report.seconds:.1f} s", style="green", markup=False)

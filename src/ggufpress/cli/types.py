@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ggufpress.cli.output import print_json, shared_options, stdout, table
+from ggufpress.cli.output import print_json, print_table, shared_options, table
 from ggufpress.quant.types import QTYPES
 from ggufpress.recipe import ALIASES, AUTO, PRESETS
 
@@ -27,14 +27,13 @@ def command(as_json: bool, quiet: bool) -> None:
     if quiet:
         click.echo("\n".join(preset.name for preset in PRESETS))
         return
-    console = stdout()
     rows = [(p.name, p.qtype.name, f"{p.qtype.bpw:.4g}", p.about) for p in PRESETS]
     rows.append((AUTO, "", "", "BF16 or F16, whichever the checkpoint is stored in"))
-    console.print(
+    print_table(
         table(("preset", "mostly", "bits/weight", "what for"), rows, title="Presets: what -q takes", right=(2,))
     )
     aliases = ", ".join(f"{alias} = {name}" for alias, name in ALIASES.items())
-    console.print(f"Also: {aliases}\n", markup=False)
+    click.echo(f"Also: {aliases}\n")
     types_rows = [(q.name, str(q.id), f"{q.bpw:.4g}", str(q.block), str(q.block_bytes), q.about) for q in QTYPES]
     columns = ("type", "id", "bits/weight", "block", "bytes", "about")
-    console.print(table(columns, types_rows, title="Tensor types: what a file can hold", right=(1, 2, 3, 4)))
+    print_table(table(columns, types_rows, title="Tensor types: what a file can hold", right=(1, 2, 3, 4)))

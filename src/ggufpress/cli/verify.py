@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ggufpress.cli.output import print_json, shared_options, stderr, stdout, table
+from ggufpress.cli.output import print_json, print_table, shared_options, stderr, stdout, table
 from ggufpress.proof.against import Comparison
 from ggufpress.proof.report import VerifyReport, verify_file
 from ggufpress.source.resolve import resolve
@@ -61,7 +61,7 @@ def show_comparison(comparison: Comparison) -> None:
         for error in comparison.errors
     ]  # fmt: skip
     columns = ("tensor", "type", "RMSE", "of RMS", "largest error", "")
-    console.print(table(columns, rows, title="Error against the source, worst first", right=(2, 3, 4)))
+    print_table(table(columns, rows, title="Error against the source, worst first", right=(2, 3, 4)))
     for names, what in (
         (comparison.missing, "missing: the source has it"),
         (comparison.unexpected, "the source has no such tensor"),
