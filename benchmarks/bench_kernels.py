@@ -21,23 +21,9 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ggufpress import _native
-from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType, qtype_named
 from tests.native import ggml_oracle
-
-TYPES = (
-    types.F16,
-    types.BF16,
-    types.Q8_0,
-    types.Q4_0,
-    types.Q4_1,
-    types.Q5_0,
-    types.Q5_1,
-    types.Q4_K,
-    types.Q5_K,
-    types.Q6_K,
-)
-WITH_IMPORTANCE = (types.Q4_0, types.Q4_1, types.Q5_0, types.Q5_1, types.Q4_K, types.Q5_K, types.Q6_K)
+from tests.native.layouts import TYPES, USES_IMPORTANCE
 
 
 def best_seconds(ours: Callable[[], object], ggmls: Callable[[], object], repeat: int) -> tuple[float, float]:
@@ -108,7 +94,7 @@ def main() -> None:
         _native.set_isa(name)
         for qtype in chosen:
             cells: list[str] = []
-            for weights in (None, importance if qtype in WITH_IMPORTANCE else None):
+            for weights in (None, importance if qtype in USES_IMPORTANCE else None):
                 if cells and weights is None:
                     cells.append("")
                     continue

@@ -16,10 +16,29 @@ FIELDS: dict[QType, tuple[tuple[str, int], ...]] = {
     types.Q5_0: (("d", 2), ("qh", 4), ("qs", 16)),
     types.Q5_1: (("d", 2), ("m", 2), ("qh", 4), ("qs", 16)),
     types.Q8_0: (("d", 2), ("qs", 32)),
+    types.Q2_K: (("scales", 16), ("qs", 64), ("d", 2), ("dmin", 2)),
+    types.Q3_K: (("hmask", 32), ("qs", 64), ("scales", 12), ("d", 2)),
     types.Q4_K: (("d", 2), ("dmin", 2), ("scales", 12), ("qs", 128)),
     types.Q5_K: (("d", 2), ("dmin", 2), ("scales", 12), ("qh", 32), ("qs", 128)),
     types.Q6_K: (("ql", 128), ("qh", 64), ("scales", 16), ("d", 2)),
 }
+
+TYPES = tuple(FIELDS)
+
+USES_IMPORTANCE = (
+    types.Q4_0, types.Q4_1, types.Q5_0, types.Q5_1, types.Q2_K, types.Q3_K, types.Q4_K, types.Q5_K, types.Q6_K,
+)  # fmt: skip
+
+
+def offset_of(qtype: QType, field: str) -> int:
+    """Where in a block a field starts."""
+    names = [name for name, _ in FIELDS[qtype]]
+    return sum(size for _, size in FIELDS[qtype][: names.index(field)])
+
+
+def half_scales(qtype: QType) -> list[int]:
+    """Offsets of the half floats of a block, which must be finite."""
+    return [offset_of(qtype, name) for name, size in FIELDS[qtype] if name in ("d", "dmin", "m") and size == 2]
 
 
 def first_difference(made: NDArray[np.uint8], wanted: NDArray[np.uint8], qtype: QType) -> str | None:

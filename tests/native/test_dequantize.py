@@ -10,29 +10,7 @@ from ggufpress import _native
 from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType
 from tests.native import ggml_oracle, inputs
-
-TYPES = (
-    types.F16,
-    types.BF16,
-    types.Q4_0,
-    types.Q4_1,
-    types.Q5_0,
-    types.Q5_1,
-    types.Q8_0,
-    types.Q4_K,
-    types.Q5_K,
-    types.Q6_K,
-)
-HALF_SCALES = {
-    types.Q4_0: (0,),
-    types.Q4_1: (0, 2),
-    types.Q5_0: (0,),
-    types.Q5_1: (0, 2),
-    types.Q8_0: (0,),
-    types.Q4_K: (0, 2),
-    types.Q5_K: (0, 2),
-    types.Q6_K: (208,),
-}
+from tests.native.layouts import TYPES, half_scales
 
 
 def dequantize(data: NDArray[np.uint8], qtype: QType, cols: int) -> NDArray[np.float32]:
@@ -45,7 +23,7 @@ def random_blocks(qtype: QType, count: int) -> NDArray[np.uint8]:
     """Blocks of random bytes whose scales are finite."""
     rng = np.random.default_rng(qtype.id)
     data = rng.integers(0, 256, (count, qtype.block_bytes), np.uint8)
-    for offset in HALF_SCALES.get(qtype, ()):
+    for offset in half_scales(qtype):
         data[:, offset + 1] &= 0xBF
     if qtype in (types.F16, types.BF16):
         data[:, 1] &= 0xBF

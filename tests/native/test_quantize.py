@@ -12,21 +12,7 @@ from ggufpress import _native
 from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType
 from tests.native import ggml_oracle, inputs
-from tests.native.layouts import first_difference
-
-TYPES = (
-    types.F16,
-    types.BF16,
-    types.Q4_0,
-    types.Q4_1,
-    types.Q5_0,
-    types.Q5_1,
-    types.Q8_0,
-    types.Q4_K,
-    types.Q5_K,
-    types.Q6_K,
-)
-USES_IMPORTANCE = (types.Q4_0, types.Q4_1, types.Q5_0, types.Q5_1, types.Q4_K, types.Q5_K, types.Q6_K)
+from tests.native.layouts import TYPES, USES_IMPORTANCE, first_difference
 
 
 def quantize(x: NDArray[np.float32], qtype: QType, importance: NDArray[np.float32] | None = None) -> NDArray[np.uint8]:
@@ -51,7 +37,7 @@ def test_bytes_with_importance_are_ggmls(qtype: QType, family: str, kind: str, i
     assert first_difference(quantize(x, qtype, importance), ggml_oracle.quantize(x, qtype, importance), qtype) is None
 
 
-@pytest.mark.parametrize("qtype", [types.F16, types.BF16, types.Q8_0], ids=str)
+@pytest.mark.parametrize("qtype", [qtype for qtype in TYPES if qtype not in USES_IMPORTANCE], ids=str)
 def test_importance_is_ignored_where_ggml_ignores_it(qtype: QType, isa: str) -> None:
     x = inputs.weights("normal", 2, 512)
     assert np.array_equal(quantize(x, qtype, inputs.importance("squares", 512)), quantize(x, qtype))

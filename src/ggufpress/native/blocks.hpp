@@ -15,6 +15,8 @@ enum TypeId : int {
     Q5_0 = 6,
     Q5_1 = 7,
     Q8_0 = 8,
+    Q2_K = 10,
+    Q3_K = 11,
     Q4_K = 12,
     Q5_K = 13,
     Q6_K = 14,
@@ -59,6 +61,25 @@ struct [[gnu::packed]] BlockQ8_0 {
     int8_t qs[32];
 };
 
+/// 256 weights in 16 groups of 16, each d * scale * q - dmin * min; scale in the low, min in the high nibble.
+/// qs: 32 bytes per half of 128 weights; bits 2 * r of byte i hold weight i of the half's run r of 32.
+struct [[gnu::packed]] BlockQ2_K {
+    uint8_t scales[16];
+    uint8_t qs[64];
+    uint16_t d;
+    uint16_t dmin;
+};
+
+/// 256 weights in 16 groups of 16, each d * (scale - 32) * (q - 4). qs holds the two low bits as in Q2_K; bit r of
+/// hmask[i] is the third bit of weight i of run r of 32. scales: bytes 0..7 hold the low nibbles of scales 0..7 and,
+/// high, 8..15; bits 2 * (j / 4) of byte 8 + j % 4 are the two high bits of scale j.
+struct [[gnu::packed]] BlockQ3_K {
+    uint8_t hmask[32];
+    uint8_t qs[64];
+    uint8_t scales[12];
+    uint16_t d;
+};
+
 /// 256 weights in 8 groups of 32, each d * scale * q - dmin * min with 6-bit scale and min per group.
 /// scales: byte j < 4 holds scale j in its low 6 bits, byte 4 + j min j; byte 8 + j holds the low nibbles of
 /// scale 4 + j and min 4 + j, whose two high bits are the high bits of bytes j and 4 + j.
@@ -91,6 +112,7 @@ struct [[gnu::packed]] BlockQ6_K {
 
 static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22);
 static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34);
+static_assert(sizeof(BlockQ2_K) == 84 && sizeof(BlockQ3_K) == 110);
 static_assert(sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
 static_assert(offsetof(BlockQ6_K, d) == 208);
 
@@ -110,6 +132,8 @@ constexpr BlockSize block_size(int type) {
         case Q5_0: return {32, sizeof(BlockQ5_0)};
         case Q5_1: return {32, sizeof(BlockQ5_1)};
         case Q8_0: return {32, sizeof(BlockQ8_0)};
+        case Q2_K: return {SUPER, sizeof(BlockQ2_K)};
+        case Q3_K: return {SUPER, sizeof(BlockQ3_K)};
         case Q4_K: return {SUPER, sizeof(BlockQ4_K)};
         case Q5_K: return {SUPER, sizeof(BlockQ5_K)};
         case Q6_K: return {SUPER, sizeof(BlockQ6_K)};
@@ -130,6 +154,8 @@ constexpr HalfScales half_scales(int type) {
         case Q5_0: return {1, {offsetof(BlockQ5_0, d)}};
         case Q5_1: return {2, {offsetof(BlockQ5_1, d), offsetof(BlockQ5_1, m)}};
         case Q8_0: return {1, {offsetof(BlockQ8_0, d)}};
+        case Q2_K: return {2, {offsetof(BlockQ2_K, d), offsetof(BlockQ2_K, dmin)}};
+        case Q3_K: return {1, {offsetof(BlockQ3_K, d)}};
         case Q4_K: return {2, {offsetof(BlockQ4_K, d), offsetof(BlockQ4_K, dmin)}};
         case Q5_K: return {2, {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}};
         case Q6_K: return {1, {offsetof(BlockQ6_K, d)}};

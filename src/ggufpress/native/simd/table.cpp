@@ -18,6 +18,8 @@ static Kernels make_table() {
     table.of[Q5_0] = {quantize_q5_0, dequantize_q5_0, true};
     table.of[Q5_1] = {quantize_q5_1, dequantize_q5_1, true};
     table.of[Q8_0] = {quantize_q8_0, dequantize_q8_0};
+    table.of[Q2_K] = {quantize_q2_k, dequantize_q2_k};
+    table.of[Q3_K] = {quantize_q3_k, dequantize_q3_k};
     table.of[Q4_K] = {quantize_q4_k, dequantize_q4_k};
     table.of[Q5_K] = {quantize_q5_k, dequantize_q5_k};
     table.of[Q6_K] = {quantize_q6_k, dequantize_q6_k};
