@@ -20,7 +20,14 @@ enum TypeId : int {
     Q4_K = 12,
     Q5_K = 13,
     Q6_K = 14,
+    Q8_K = 15,
     BF16 = 30,
+    TQ1_0 = 34,
+    TQ2_0 = 35,
+    MXFP4 = 39,
+    NVFP4 = 40,
+    Q1_0 = 41,
+    Q2_0 = 42,
     TYPE_COUNT = 43,
 };
 
@@ -110,11 +117,60 @@ struct [[gnu::packed]] BlockQ6_K {
     uint16_t d;
 };
 
+/// 256 weights, each d * q; sums of 16 q. Only dequantized: ggml makes it of activations, never of weights.
+struct [[gnu::packed]] BlockQ8_K {
+    float d;
+    int8_t qs[256];
+    int16_t sums[16];
+};
+
+/// 128 weights, each d or -d; bit i % 8 of qs[i / 8] is set for d.
+struct [[gnu::packed]] BlockQ1_0 {
+    uint16_t d;
+    uint8_t qs[16];
+};
+
+/// 64 weights, each d * (q - 1); bits 2 * (i % 4) of qs[i / 4] hold q of weight i.
+struct [[gnu::packed]] BlockQ2_0 {
+    uint16_t d;
+    uint8_t qs[16];
+};
+
+/// 256 weights, each d * (q - 1) with q = 0, 1, 2. A byte holds five q, the digits of a fraction to base 3: of runs of
+/// 32 in the first 32 bytes of qs, of runs of 16 in the others. A byte of qh holds four of runs of 4 and a zero.
+struct [[gnu::packed]] BlockTQ1_0 {
+    uint8_t qs[48];
+    uint8_t qh[4];
+    uint16_t d;
+};
+
+/// 256 weights, each d * (q - 1); bits as in Q2_K.
+struct [[gnu::packed]] BlockTQ2_0 {
+    uint8_t qs[64];
+    uint16_t d;
+};
+
+/// 32 weights, each 2^(e - 128) times one of sixteen small numbers (TWICE_FP4); nibbles as in Q4_0.
+struct [[gnu::packed]] BlockMXFP4 {
+    uint8_t e;
+    uint8_t qs[16];
+};
+
+/// 64 weights in 4 groups of 16, each a scale (UE4M3, halved) times one of TWICE_FP4. Per group 8 bytes, the second 8
+/// weights in the high nibbles.
+struct [[gnu::packed]] BlockNVFP4 {
+    uint8_t d[4];
+    uint8_t qs[32];
+};
+
 static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22);
 static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34);
 static_assert(sizeof(BlockQ2_K) == 84 && sizeof(BlockQ3_K) == 110);
 static_assert(sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
 static_assert(offsetof(BlockQ6_K, d) == 208);
+static_assert(sizeof(BlockQ8_K) == 292 && sizeof(BlockQ1_0) == 18 && sizeof(BlockQ2_0) == 18);
+static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66);
+static_assert(sizeof(BlockMXFP4) == 17 && sizeof(BlockNVFP4) == 36);
 
 /// Weights per block and bytes per block of each type that we know; {0, 0} for the others.
 struct BlockSize {
@@ -137,6 +193,13 @@ constexpr BlockSize block_size(int type) {
         case Q4_K: return {SUPER, sizeof(BlockQ4_K)};
         case Q5_K: return {SUPER, sizeof(BlockQ5_K)};
         case Q6_K: return {SUPER, sizeof(BlockQ6_K)};
+        case Q8_K: return {SUPER, sizeof(BlockQ8_K)};
+        case Q1_0: return {128, sizeof(BlockQ1_0)};
+        case Q2_0: return {64, sizeof(BlockQ2_0)};
+        case TQ1_0: return {SUPER, sizeof(BlockTQ1_0)};
+        case TQ2_0: return {SUPER, sizeof(BlockTQ2_0)};
+        case MXFP4: return {32, sizeof(BlockMXFP4)};
+        case NVFP4: return {64, sizeof(BlockNVFP4)};
         default: return {0, 0};
     }
 }
@@ -159,6 +222,10 @@ constexpr HalfScales half_scales(int type) {
         case Q4_K: return {2, {offsetof(BlockQ4_K, d), offsetof(BlockQ4_K, dmin)}};
         case Q5_K: return {2, {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}};
         case Q6_K: return {1, {offsetof(BlockQ6_K, d)}};
+        case Q1_0: return {1, {offsetof(BlockQ1_0, d)}};
+        case Q2_0: return {1, {offsetof(BlockQ2_0, d)}};
+        case TQ1_0: return {1, {offsetof(BlockTQ1_0, d)}};
+        case TQ2_0: return {1, {offsetof(BlockTQ2_0, d)}};
         default: return {0, {}};
     }
 }

@@ -17,6 +17,11 @@ void quantize_q3_k(const Chunk& chunk, uint8_t* out);
 void quantize_q4_k(const Chunk& chunk, uint8_t* out);
 void quantize_q5_k(const Chunk& chunk, uint8_t* out);
 void quantize_q6_k(const Chunk& chunk, uint8_t* out);
+void quantize_q1_0(const Chunk& chunk, uint8_t* out);
+void quantize_q2_0(const Chunk& chunk, uint8_t* out);
+void quantize_tq1_0(const Chunk& chunk, uint8_t* out);
+void quantize_tq2_0(const Chunk& chunk, uint8_t* out);
+void quantize_mxfp4(const Chunk& chunk, uint8_t* out);
 
 void dequantize_f16(const uint8_t* in, int n, float* x);
 void dequantize_bf16(const uint8_t* in, int n, float* x);
@@ -30,6 +35,13 @@ void dequantize_q3_k(const uint8_t* in, int n, float* x);
 void dequantize_q4_k(const uint8_t* in, int n, float* x);
 void dequantize_q5_k(const uint8_t* in, int n, float* x);
 void dequantize_q6_k(const uint8_t* in, int n, float* x);
+void dequantize_q8_k(const uint8_t* in, int n, float* x);
+void dequantize_q1_0(const uint8_t* in, int n, float* x);
+void dequantize_q2_0(const uint8_t* in, int n, float* x);
+void dequantize_tq1_0(const uint8_t* in, int n, float* x);
+void dequantize_tq2_0(const uint8_t* in, int n, float* x);
+void dequantize_mxfp4(const uint8_t* in, int n, float* x);
+void dequantize_nvfp4(const uint8_t* in, int n, float* x);
 
 int first_nonfinite(const float* x, int n);
 void add_differences(const float* a, const float* b, int n, Differences& sums);
