@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ggufpress import _native
 from ggufpress.quant.types import F32, QType, qtype_named
 from tests.native import ggml_oracle
-from tests.native.layouts import TYPES, USES_IMPORTANCE
+from tests.native.layouts import QUANTIZED, USES_IMPORTANCE
 
 
 def best_seconds(ours: Callable[[], object], ggmls: Callable[[], object], repeat: int) -> tuple[float, float]:
@@ -87,7 +87,7 @@ def main() -> None:
     rng = np.random.default_rng(1)
     x = (rng.standard_normal((options.rows, options.cols)) * 0.02).astype(np.float32)
     importance = rng.standard_normal(options.cols).astype(np.float32) ** 2
-    chosen = [qtype_named(name) for name in options.type] if options.type else list(TYPES)
+    chosen = [qtype_named(name) for name in options.type] if options.type else list(QUANTIZED)
     print(f"{processor()}, {options.rows} x {options.cols} weights, Mw/s (x ggml)")
     print(f"{'isa':8}{'type':8}{'quantize':>16}{'with importance':>20}{'dequantize GB/s':>20}")
     for name in options.isa or [_native.isa()]:

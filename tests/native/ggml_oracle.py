@@ -41,6 +41,8 @@ def library() -> ctypes.CDLL:
     )  # fmt: skip
     lib.ggml_get_type_traits.restype = ctypes.POINTER(_TypeTraits)
     lib.ggml_get_type_traits.argtypes = (ctypes.c_int,)
+    lib.dequantize_row_q8_K.restype = None
+    lib.dequantize_row_q8_K.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
     lib.ggml_validate_row_data.restype = ctypes.c_bool
     lib.ggml_validate_row_data.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
     return lib
@@ -65,7 +67,9 @@ def dequantize(data: NDArray[np.uint8], qtype: QType, cols: int) -> NDArray[np.f
     out = np.empty((data.size // qtype.row_bytes(cols), cols), np.float32)
     traits = library().ggml_get_type_traits(qtype.id).contents
     assert (traits.blck_size, traits.type_size) == (qtype.block, qtype.block_bytes)
-    traits.to_float(data.ctypes.data, out.ctypes.data, out.size)
+    # Q8_K, which no tensor has, is missing in ggml's table
+    to_float = library().dequantize_row_q8_K if qtype.name == "Q8_K" else traits.to_float
+    to_float(data.ctypes.data, out.ctypes.data, out.size)
     return out
 
 

@@ -88,6 +88,13 @@ def _one_sided(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     return x
 
 
+def _near_powers_of_two(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    """Blocks whose largest size is a few floats from a power of two: where a logarithm rounds up to a whole number."""
+    powers = rng.integers(1, 254, (shape[0], shape[1] // 32)) << 23
+    tops = (powers + rng.integers(-60, 5, powers.shape)).astype(np.uint32).view(np.float32)
+    return (np.repeat(tops, 32, axis=1) * rng.choice([1.0, 0.6, 0.3, -0.1, 0.01], shape)).astype(np.float32)
+
+
 def _wild(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     """Any finite bit pattern."""
     bits = rng.integers(0, 2**32, shape, np.uint32)
@@ -118,6 +125,7 @@ _FAMILIES: dict[str, Callable[[np.random.Generator, tuple[int, int]], Floats]] =
     "one-sided": _one_sided,
     "any bits": _wild,
     "bard-4m": _real,
+    "near powers of two": _near_powers_of_two,
 }
 
 FAMILIES = tuple(_FAMILIES)

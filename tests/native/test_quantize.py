@@ -12,7 +12,7 @@ from ggufpress import _native
 from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType
 from tests.native import ggml_oracle, inputs
-from tests.native.layouts import TYPES, USES_IMPORTANCE, first_difference
+from tests.native.layouts import QUANTIZED, USES_IMPORTANCE, first_difference
 
 
 def quantize(x: NDArray[np.float32], qtype: QType, importance: NDArray[np.float32] | None = None) -> NDArray[np.uint8]:
@@ -23,7 +23,7 @@ def quantize(x: NDArray[np.float32], qtype: QType, importance: NDArray[np.float3
 
 
 @pytest.mark.parametrize("family", inputs.FAMILIES)
-@pytest.mark.parametrize("qtype", TYPES, ids=str)
+@pytest.mark.parametrize("qtype", QUANTIZED, ids=str)
 def test_bytes_are_ggmls(qtype: QType, family: str, isa: str) -> None:
     x = inputs.weights(family, 5, 1792)
     assert first_difference(quantize(x, qtype), ggml_oracle.quantize(x, qtype), qtype) is None
@@ -37,13 +37,13 @@ def test_bytes_with_importance_are_ggmls(qtype: QType, family: str, kind: str, i
     assert first_difference(quantize(x, qtype, importance), ggml_oracle.quantize(x, qtype, importance), qtype) is None
 
 
-@pytest.mark.parametrize("qtype", [qtype for qtype in TYPES if qtype not in USES_IMPORTANCE], ids=str)
+@pytest.mark.parametrize("qtype", [qtype for qtype in QUANTIZED if qtype not in USES_IMPORTANCE], ids=str)
 def test_importance_is_ignored_where_ggml_ignores_it(qtype: QType, isa: str) -> None:
     x = inputs.weights("normal", 2, 512)
     assert np.array_equal(quantize(x, qtype, inputs.importance("squares", 512)), quantize(x, qtype))
 
 
-@pytest.mark.parametrize("qtype", TYPES, ids=str)
+@pytest.mark.parametrize("qtype", QUANTIZED, ids=str)
 def test_every_row_length(qtype: QType, isa: str) -> None:
     for blocks in (1, 2, 3, 7, 15, 16, 17, 33):
         x = inputs.weights("normal", 3, blocks * qtype.block)
@@ -53,7 +53,7 @@ def test_every_row_length(qtype: QType, isa: str) -> None:
             assert first_difference(quantize(x, qtype, weights), wanted, qtype) is None
 
 
-@pytest.mark.parametrize("qtype", TYPES, ids=str)
+@pytest.mark.parametrize("qtype", QUANTIZED, ids=str)
 def test_rows_do_not_influence_each_other(qtype: QType, isa: str) -> None:
     x, importance = inputs.weights("heavy-tailed", 37, 768), inputs.importance("squares", 768)
     whole = quantize(x, qtype, importance)
@@ -72,7 +72,7 @@ def blocks_of_floats(draw: st.DrawFn) -> NDArray[np.float32]:
     return np.where(np.isfinite(x), x, np.float32(0)).astype(np.float32).reshape(1, 256)
 
 
-@pytest.mark.parametrize("qtype", TYPES, ids=str)
+@pytest.mark.parametrize("qtype", QUANTIZED, ids=str)
 @settings(max_examples=40, deadline=None)
 @given(x=blocks_of_floats(), weighted=st.booleans())
 def test_scalar_and_simd_agree_on_arbitrary_floats(qtype: QType, x: NDArray[np.float32], weighted: bool) -> None:

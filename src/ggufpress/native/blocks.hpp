@@ -15,10 +15,19 @@ enum TypeId : int {
     Q5_0 = 6,
     Q5_1 = 7,
     Q8_0 = 8,
+    Q2_K = 10,
+    Q3_K = 11,
     Q4_K = 12,
     Q5_K = 13,
     Q6_K = 14,
+    Q8_K = 15,
     BF16 = 30,
+    TQ1_0 = 34,
+    TQ2_0 = 35,
+    MXFP4 = 39,
+    NVFP4 = 40,
+    Q1_0 = 41,
+    Q2_0 = 42,
     TYPE_COUNT = 43,
 };
 
@@ -59,6 +68,25 @@ struct [[gnu::packed]] BlockQ8_0 {
     int8_t qs[32];
 };
 
+/// 256 weights in 16 groups of 16, each d * scale * q - dmin * min; scale in the low, min in the high nibble.
+/// qs: 32 bytes per half of 128 weights; bits 2 * r of byte i hold weight i of the half's run r of 32.
+struct [[gnu::packed]] BlockQ2_K {
+    uint8_t scales[16];
+    uint8_t qs[64];
+    uint16_t d;
+    uint16_t dmin;
+};
+
+/// 256 weights in 16 groups of 16, each d * (scale - 32) * (q - 4). qs holds the two low bits as in Q2_K; bit r of
+/// hmask[i] is the third bit of weight i of run r of 32. scales: bytes 0..7 hold the low nibbles of scales 0..7 and,
+/// high, 8..15; bits 2 * (j / 4) of byte 8 + j % 4 are the two high bits of scale j.
+struct [[gnu::packed]] BlockQ3_K {
+    uint8_t hmask[32];
+    uint8_t qs[64];
+    uint8_t scales[12];
+    uint16_t d;
+};
+
 /// 256 weights in 8 groups of 32, each d * scale * q - dmin * min with 6-bit scale and min per group.
 /// scales: byte j < 4 holds scale j in its low 6 bits, byte 4 + j min j; byte 8 + j holds the low nibbles of
 /// scale 4 + j and min 4 + j, whose two high bits are the high bits of bytes j and 4 + j.
@@ -89,10 +117,60 @@ struct [[gnu::packed]] BlockQ6_K {
     uint16_t d;
 };
 
+/// 256 weights, each d * q; sums of 16 q. Only dequantized: ggml makes it of activations, never of weights.
+struct [[gnu::packed]] BlockQ8_K {
+    float d;
+    int8_t qs[256];
+    int16_t sums[16];
+};
+
+/// 128 weights, each d or -d; bit i % 8 of qs[i / 8] is set for d.
+struct [[gnu::packed]] BlockQ1_0 {
+    uint16_t d;
+    uint8_t qs[16];
+};
+
+/// 64 weights, each d * (q - 1); bits 2 * (i % 4) of qs[i / 4] hold q of weight i.
+struct [[gnu::packed]] BlockQ2_0 {
+    uint16_t d;
+    uint8_t qs[16];
+};
+
+/// 256 weights, each d * (q - 1) with q = 0, 1, 2. A byte holds five q, the digits of a fraction to base 3: of runs of
+/// 32 in the first 32 bytes of qs, of runs of 16 in the others. A byte of qh holds four of runs of 4 and a zero.
+struct [[gnu::packed]] BlockTQ1_0 {
+    uint8_t qs[48];
+    uint8_t qh[4];
+    uint16_t d;
+};
+
+/// 256 weights, each d * (q - 1); bits as in Q2_K.
+struct [[gnu::packed]] BlockTQ2_0 {
+    uint8_t qs[64];
+    uint16_t d;
+};
+
+/// 32 weights, each 2^(e - 128) times one of sixteen small numbers (TWICE_FP4); nibbles as in Q4_0.
+struct [[gnu::packed]] BlockMXFP4 {
+    uint8_t e;
+    uint8_t qs[16];
+};
+
+/// 64 weights in 4 groups of 16, each a scale (UE4M3, halved) times one of TWICE_FP4. Per group 8 bytes, the second 8
+/// weights in the high nibbles.
+struct [[gnu::packed]] BlockNVFP4 {
+    uint8_t d[4];
+    uint8_t qs[32];
+};
+
 static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22);
 static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34);
+static_assert(sizeof(BlockQ2_K) == 84 && sizeof(BlockQ3_K) == 110);
 static_assert(sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
 static_assert(offsetof(BlockQ6_K, d) == 208);
+static_assert(sizeof(BlockQ8_K) == 292 && sizeof(BlockQ1_0) == 18 && sizeof(BlockQ2_0) == 18);
+static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66);
+static_assert(sizeof(BlockMXFP4) == 17 && sizeof(BlockNVFP4) == 36);
 
 /// Weights per block and bytes per block of each type that we know; {0, 0} for the others.
 struct BlockSize {
@@ -110,9 +188,18 @@ constexpr BlockSize block_size(int type) {
         case Q5_0: return {32, sizeof(BlockQ5_0)};
         case Q5_1: return {32, sizeof(BlockQ5_1)};
         case Q8_0: return {32, sizeof(BlockQ8_0)};
+        case Q2_K: return {SUPER, sizeof(BlockQ2_K)};
+        case Q3_K: return {SUPER, sizeof(BlockQ3_K)};
         case Q4_K: return {SUPER, sizeof(BlockQ4_K)};
         case Q5_K: return {SUPER, sizeof(BlockQ5_K)};
         case Q6_K: return {SUPER, sizeof(BlockQ6_K)};
+        case Q8_K: return {SUPER, sizeof(BlockQ8_K)};
+        case Q1_0: return {128, sizeof(BlockQ1_0)};
+        case Q2_0: return {64, sizeof(BlockQ2_0)};
+        case TQ1_0: return {SUPER, sizeof(BlockTQ1_0)};
+        case TQ2_0: return {SUPER, sizeof(BlockTQ2_0)};
+        case MXFP4: return {32, sizeof(BlockMXFP4)};
+        case NVFP4: return {64, sizeof(BlockNVFP4)};
         default: return {0, 0};
     }
 }
@@ -130,9 +217,15 @@ constexpr HalfScales half_scales(int type) {
         case Q5_0: return {1, {offsetof(BlockQ5_0, d)}};
         case Q5_1: return {2, {offsetof(BlockQ5_1, d), offsetof(BlockQ5_1, m)}};
         case Q8_0: return {1, {offsetof(BlockQ8_0, d)}};
+        case Q2_K: return {2, {offsetof(BlockQ2_K, d), offsetof(BlockQ2_K, dmin)}};
+        case Q3_K: return {1, {offsetof(BlockQ3_K, d)}};
         case Q4_K: return {2, {offsetof(BlockQ4_K, d), offsetof(BlockQ4_K, dmin)}};
         case Q5_K: return {2, {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}};
         case Q6_K: return {1, {offsetof(BlockQ6_K, d)}};
+        case Q1_0: return {1, {offsetof(BlockQ1_0, d)}};
+        case Q2_0: return {1, {offsetof(BlockQ2_0, d)}};
+        case TQ1_0: return {1, {offsetof(BlockTQ1_0, d)}};
+        case TQ2_0: return {1, {offsetof(BlockTQ2_0, d)}};
         default: return {0, {}};
     }
 }

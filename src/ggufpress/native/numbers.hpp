@@ -46,6 +46,20 @@ static inline uint16_t to_bf16(float v) {
 
 static inline float from_bf16(uint16_t h) { return float_of(static_cast<uint32_t>(h) << 16); }
 
+/// Half of a UE4M3: 4 bits of exponent (bias 7), 3 of mantissa; 0x7f counts as 0.
+static inline float half_of_ue4m3(uint8_t v) {
+    if (v == 0x7f) return 0;
+    const uint32_t exponent = v >> 3 & 15, mantissa = v & 7;
+    if (exponent == 0) return static_cast<float>(mantissa) * 0x1p-10f;
+    return float_of((exponent + 119) << 23 | mantissa << 20);
+}
+
+/// Half of an E8M0, 2^(v - 128).
+static inline float half_of_e8m0(uint8_t v) { return float_of(v < 2 ? 0x00200000u << v : (v - 1u) << 23); }
+
+/// Twice the values of a 4-bit float (E2M1). Source: kvalues_fp4 of ggml/src/ggml-common.h.
+constexpr int8_t TWICE_FP4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
 /// 1.5 * 2^23: floats around it are whole numbers, so adding it rounds to the nearest, ties to even.
 constexpr float ROUNDER = 12582912.0f;
 
@@ -53,6 +67,19 @@ constexpr float ROUNDER = 12582912.0f;
 /// (0 for NaN, -2^22 for infinities); blocks of extreme weights depend on it.
 static inline int nearest_int(float v) {
     return static_cast<int>(bits_of(v + ROUNDER) & 0x007fffff) - 0x00400000;
+}
+
+/// floor(log2(v)) for v > 0, with the logarithm rounded to a float as log2f does: just below a power of two it may
+/// round up to that power. 2^k - v is then less than ln 2 times half the distance of the floats below k, over 2^k.
+static inline int floor_log2(float v) {
+    const bool subnormal = v < 0x1p-126f;
+    const uint32_t bits = bits_of(subnormal ? v * 0x1p24f : v);
+    const int floor = static_cast<int>(bits >> 23) - 127 - (subnormal ? 24 : 0), above = floor + 1;
+    const uint32_t missing = 0x800000 - (bits & 0x7fffff);
+    // Numbers of the binade 2^n ... 2^(n + 1) lie below `above`.
+    int n = 0;
+    for (int size = above > 0 ? above - 1 : -above; size > 1; size >>= 1) ++n;
+    return static_cast<float>(missing) < 0.6931472f * static_cast<float>(1 << n) ? above : floor;
 }
 
 /// (int) v as x86 does it: numbers that do not fit become INT32_MIN.

@@ -145,11 +145,18 @@ int64_t first_bad_block(const Kernels& kernels, const uint8_t* data, int type, i
         return -1;
     }
     const HalfScales scales = half_scales(type);
+    const int exponent = type == MXFP4 ? static_cast<int>(offsetof(BlockMXFP4, e)) : -1;
     for (int64_t i = 0; i < blocks; ++i) {
         for (int s = 0; s < scales.count; ++s) {
             uint16_t half;
             std::memcpy(&half, data + i * size.bytes + scales.offset[s], sizeof half);
             if ((half & 0x7c00) == 0x7c00) return i;
+        }
+        if (exponent >= 0 && data[i * size.bytes + exponent] == 0xff) return i;
+        if (type == Q8_K) {
+            uint32_t bits;
+            std::memcpy(&bits, data + i * size.bytes, sizeof bits);
+            if ((bits & 0x7f800000) == 0x7f800000) return i;
         }
     }
     return -1;

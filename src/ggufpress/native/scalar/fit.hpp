@@ -23,6 +23,8 @@ struct Trials {
     float step;
     int count;
     bool clamp_first;
+    /// Whether errors count by their size, not their square.
+    bool absolute = false;
 };
 
 /// The trials of every type that looks at importance.
@@ -61,7 +63,7 @@ static inline AffineFit fit_affine(const float* x, const float* w, int n, int nm
         float error = 0;
         for (int i = 0; i < n; ++i) {
             const float diff = scale * l[i] + min - x[i];
-            error += w[i] * (diff * diff);
+            error += w[i] * (trials.absolute ? std::fabs(diff) : diff * diff);
         }
         return error;
     };
@@ -142,6 +144,53 @@ static inline float fit_symmetric(const float* x, const float* w, int n, int nma
     }
     for (int i = 0; i < n; ++i) q[i] = static_cast<uint8_t>(round_with(best_inverse, i) + nmax);
     return scale;
+}
+
+/// Best scale for -nmax <= q < nmax, where x is about scale * q and a weight counts by its square: from the plain range
+/// q moves one by one as long as that helps, at most five rounds. Writes q + nmax. A group of zeros is as above.
+static inline float fit_symmetric_by_moves(const float* x, int n, int nmax, uint8_t* q) {
+    float largest = 0, size = 0;
+    for (int i = 0; i < n; ++i) {
+        if (std::fabs(x[i]) > size) {
+            size = std::fabs(x[i]);
+            largest = x[i];
+        }
+    }
+    if (size < TINY) {
+        for (int i = 0; i < n; ++i) q[i] = 0;
+        return 0;
+    }
+    const auto round = [&](float v) { return clamp(nearest_int(v), -nmax, nmax - 1); };
+    const float inverse = -nmax / largest;
+    int held[16];
+    float sum_xl = 0, sum_l2 = 0;
+    for (int i = 0; i < n; ++i) {
+        const float w = x[i] * x[i];
+        held[i] = round(inverse * x[i]);
+        sum_xl += w * x[i] * held[i];
+        sum_l2 += w * held[i] * held[i];
+    }
+    for (int pass = 0; pass < 5; ++pass) {
+        bool moved = false;
+        for (int i = 0; i < n; ++i) {
+            const float w = x[i] * x[i];
+            float xl = sum_xl - w * x[i] * held[i], l2 = sum_l2 - w * held[i] * held[i];
+            if (!(xl > 0)) continue;
+            const int l = round(x[i] * l2 / xl);
+            if (l == held[i]) continue;
+            xl += w * x[i] * l;
+            l2 += w * l * l;
+            if (l2 > 0 && xl * xl * sum_l2 > sum_xl * sum_xl * l2) {
+                held[i] = l;
+                sum_xl = xl;
+                sum_l2 = l2;
+                moved = true;
+            }
+        }
+        if (!moved) break;
+    }
+    for (int i = 0; i < n; ++i) q[i] = static_cast<uint8_t>(held[i] + nmax);
+    return sum_l2 > 0 ? sum_xl / sum_l2 : 0.0f;
 }
 
 /// Best scale for 0 <= q <= nmax, where x is about scale * q: the group scales of a super-block, weighted.

@@ -10,17 +10,33 @@ void quantize_q4_1(const Chunk& chunk, uint8_t* out);
 void quantize_q5_0(const Chunk& chunk, uint8_t* out);
 void quantize_q5_1(const Chunk& chunk, uint8_t* out);
 void quantize_q8_0(const Chunk& chunk, uint8_t* out);
+void quantize_q2_k(const Chunk& chunk, uint8_t* out);
+void quantize_q3_k(const Chunk& chunk, uint8_t* out);
 void quantize_q4_k(const Chunk& chunk, uint8_t* out);
 void quantize_q5_k(const Chunk& chunk, uint8_t* out);
 void quantize_q6_k(const Chunk& chunk, uint8_t* out);
+void quantize_q1_0(const Chunk& chunk, uint8_t* out);
+void quantize_q2_0(const Chunk& chunk, uint8_t* out);
+void quantize_tq1_0(const Chunk& chunk, uint8_t* out);
+void quantize_tq2_0(const Chunk& chunk, uint8_t* out);
+void quantize_mxfp4(const Chunk& chunk, uint8_t* out);
 
 void dequantize_q4_0(const uint8_t* in, int n, float* x);
 void dequantize_q4_1(const uint8_t* in, int n, float* x);
 void dequantize_q5_0(const uint8_t* in, int n, float* x);
 void dequantize_q5_1(const uint8_t* in, int n, float* x);
 void dequantize_q8_0(const uint8_t* in, int n, float* x);
+void dequantize_q2_k(const uint8_t* in, int n, float* x);
+void dequantize_q3_k(const uint8_t* in, int n, float* x);
 void dequantize_q4_k(const uint8_t* in, int n, float* x);
 void dequantize_q5_k(const uint8_t* in, int n, float* x);
 void dequantize_q6_k(const uint8_t* in, int n, float* x);
+void dequantize_q8_k(const uint8_t* in, int n, float* x);
+void dequantize_q1_0(const uint8_t* in, int n, float* x);
+void dequantize_q2_0(const uint8_t* in, int n, float* x);
+void dequantize_tq1_0(const uint8_t* in, int n, float* x);
+void dequantize_tq2_0(const uint8_t* in, int n, float* x);
+void dequantize_mxfp4(const uint8_t* in, int n, float* x);
+void dequantize_nvfp4(const uint8_t* in, int n, float* x);
 
 }  // namespace ggufpress::scalar

@@ -213,4 +213,10 @@ void dequantize_q6_k(const uint8_t* in, int n, float* x) {
     }
 }
 
+void dequantize_q8_k(const uint8_t* in, int n, float* x) {
+    const auto* block = reinterpret_cast<const BlockQ8_K*>(in);
+    for (int start = 0; start < n; start += SUPER, ++block)
+        for (int i = 0; i < SUPER; ++i) x[start + i] = block->d * block->qs[i];
+}
+
 }  // namespace ggufpress::scalar

@@ -8,24 +8,17 @@
 
 namespace ggufpress::GGUFPRESS_ISA {
 
-static inline bool is_infinite(float v) { return (bits_of(v) & 0x7fffffff) == 0x7f800000; }
-
 void quantize_q8_0(const Chunk& chunk, uint8_t* out) {
     auto* block = reinterpret_cast<BlockQ8_0*>(out);
     for (int start = 0; start < chunk.n; start += 32, ++block) {
         const float* x = chunk.x + start;
-        F size{};
-        for (int i = 0; i < 32; i += W) size = maximum(size, abs(load<F>(x + i)));
-        const float d = largest(size) / 127;
+        const float d = largest_size<32>(x) / 127;
         float inverse = d != 0 ? 1 / d : 0.0f;
         // Where 1 / d overflows ggml's quotients do not fit an integer and become 0.
         if (is_infinite(inverse)) inverse = 0;
         block->d = to_f16(d);
         for (int i = 0; i < 32; i += W) {
-            const F v = load<F>(x + i) * inverse;
-            // Adding the float before 0.5, away from zero, and cutting off rounds halves away from zero.
-            const F half = (F)(((I)v & (int)0x80000000) | 0x3effffff);
-            const I q = __builtin_convertvector(v + half, I);
+            const I q = round_half_away(load<F>(x + i) * inverse);
             store_bytes(reinterpret_cast<uint8_t*>(block->qs) + i, q);
         }
     }
@@ -54,9 +47,7 @@ static inline float first_where(const float* x, Is is) {
 
 template <int NMAX, class Block>
 static inline void quantize_symmetric_plain(const float* x, Block& block) {
-    F size{};
-    for (int i = 0; i < 32; i += W) size = maximum(size, abs(load<F>(x + i)));
-    const float most = largest(size);
+    const float most = largest_size<32>(x);
     const float d = most > 0 ? first_where(x, [&](F v) { return abs(v) == most; }) / -NMAX : -0.0f;
     float inverse = d != 0 ? 1 / d : 0.0f, shift = NMAX + 0.5f;
     // Where 1 / d overflows ggml's quotients do not fit an integer and become 0.

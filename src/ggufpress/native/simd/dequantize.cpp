@@ -73,4 +73,12 @@ void dequantize_q6_k(const uint8_t* in, int n, float* x) {
     }
 }
 
+void dequantize_q8_k(const uint8_t* in, int n, float* x) {
+    const auto* block = reinterpret_cast<const BlockQ8_K*>(in);
+    for (int start = 0; start < n; start += SUPER, ++block) {
+        const float d = block->d;
+        for (int i = 0; i < SUPER; i += W) store(x + start + i, to_float(load_bytes(block->qs + i)) * d);
+    }
+}
+
 }  // namespace ggufpress::GGUFPRESS_ISA

@@ -13,6 +13,12 @@ struct Trials {
     int count;
 };
 
+/// w times the error of one weight.
+template <bool ABSOLUTE>
+static inline F weighted_error(F w, F diff) {
+    return ABSOLUTE ? w * abs(diff) : w * (diff * diff);
+}
+
 constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37};
 
 /// A group per lane on its way through fit_affine. Whoever calls fills in x and w.
@@ -41,7 +47,7 @@ static inline F round_affine(F v) {
 }
 
 /// One trial for G times W groups: a trial is a long chain of sums, and G chains side by side fill the pipeline.
-template <int N, int NMAX, int G, bool CAP>
+template <int N, int NMAX, int G, bool CAP, bool ABSOLUTE>
 static inline void try_affine(AffineGroups<N> (&groups)[G], float parts) {
     F inverse[G], sum_l[G], sum_l2[G], sum_xl[G];
 #pragma GCC unroll 4
@@ -84,7 +90,7 @@ static inline void try_affine(AffineGroups<N> (&groups)[G], float parts) {
         for (int t = 0; t < G; ++t) {
             const auto& at = groups[t].at[i];
             const F diff = scale[t] * at.q + min[t] - at.x;
-            error[t] += at.w * (diff * diff);
+            error[t] += weighted_error<ABSOLUTE>(at.w, diff);
         }
     }
 #pragma GCC unroll 4
@@ -100,7 +106,7 @@ static inline void try_affine(AffineGroups<N> (&groups)[G], float parts) {
 }
 
 /// fit_affine of scalar/fit.hpp for each lane of each of G groups.
-template <int N, int NMAX, int G>
+template <int N, int NMAX, int G, bool ABSOLUTE = false>
 static inline void fit_affine(AffineGroups<N> (&groups)[G], const Trials& trials) {
     I flat[G];
 #pragma GCC unroll 4
@@ -127,15 +133,15 @@ static inline void fit_affine(AffineGroups<N> (&groups)[G], const Trials& trials
         g.best_error = F{};
         for (int i = 0; i < N; ++i) {
             const F diff = g.scale * round_affine<NMAX, false>(g.inverse * (g.at[i].x - low)) + low - g.at[i].x;
-            g.best_error += g.at[i].w * (diff * diff);
+            g.best_error += weighted_error<ABSOLUTE>(g.at[i].w, diff);
         }
     }
     for (int trial = 0; trial < trials.count; ++trial) {
         const float parts = trials.first + trials.step * static_cast<float>(trial) + NMAX;
         if (parts < NMAX + 0.49f)
-            try_affine<N, NMAX, G, false>(groups, parts);
+            try_affine<N, NMAX, G, false, ABSOLUTE>(groups, parts);
         else
-            try_affine<N, NMAX, G, true>(groups, parts);
+            try_affine<N, NMAX, G, true, ABSOLUTE>(groups, parts);
     }
 #pragma GCC unroll 4
     for (int t = 0; t < G; ++t) {

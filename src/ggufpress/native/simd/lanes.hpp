@@ -166,6 +166,12 @@ static inline F round_even(F v) {
 #endif
 }
 
+/// Nearest integer, halves away from zero: adds the float before 0.5, away from zero, and cuts off.
+static inline I round_half_away(F v) {
+    const F half = (F)(((I)v & (int)0x80000000) | 0x3effffff);
+    return __builtin_convertvector(v + half, I);
+}
+
 static inline F to_float(I v) { return __builtin_convertvector(v, F); }
 
 /// Half floats of W numbers in the low 16 bits of each lane; as to_f16 in numbers.hpp.
@@ -233,6 +239,16 @@ static inline void transpose_steps(F (&rows)[W]) {
     for (int i = 0; i < W; ++i)
         if (!(i & S)) swap_tiles<S>(rows[i], rows[i + S], AllLanes{});
     if constexpr (S > 1) transpose_steps<S / 2>(rows);
+}
+
+static inline bool is_infinite(float v) { return (bits_of(v) & 0x7fffffff) == 0x7f800000; }
+
+/// Largest size of N floats.
+template <int N>
+static inline float largest_size(const float* x) {
+    F size{};
+    for (int i = 0; i < N; i += W) size = maximum(size, abs(load<F>(x + i)));
+    return largest(size);
 }
 
 /// Lane i of out[k] becomes from[i][k], for k < N.

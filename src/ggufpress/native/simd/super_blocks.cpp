@@ -1,31 +1,13 @@
 // Types with super-blocks of 256 weights and a linear scale: Q4_K, Q5_K, Q6_K. A lane holds a whole super-block, so
 // that every sum of the specification, also those over a super-block, runs in its own lane.
 #include "../scalar/kernels.hpp"
+#include "batch.hpp"
 #include "bytes.hpp"
 #include "fit.hpp"
 #include "kernels.hpp"
 #include "lanes.hpp"
 
 namespace ggufpress::GGUFPRESS_ISA {
-
-/// Up to W super-blocks of a chunk. Lanes past the end repeat the first; what they make is thrown away.
-struct Batch {
-    const float* x[W];
-    const float* importance[W];
-    int lanes;
-};
-
-static inline Batch batch_of(const Chunk& chunk, int first) {
-    Batch batch;
-    const int left = chunk.n / SUPER - first;
-    batch.lanes = left < W ? left : W;
-    for (int i = 0; i < W; ++i) {
-        const int start = SUPER * (first + (i < batch.lanes ? i : 0));
-        batch.x[i] = chunk.x + start;
-        batch.importance[i] = chunk.importance ? chunk.importance + start : nullptr;
-    }
-    return batch;
-}
 
 /// What the fits of W super-blocks with 8 groups of 32 settle on: stored scales and mins, and how to round again.
 struct AffineBatch {
@@ -39,15 +21,7 @@ template <int NMAX>
 static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBatch& out, F (&scales)[8],
                               F (&minima)[8], F (&sum_w)[8]) {
     const bool weighted = batch.importance[0] != nullptr;
-    F mean_sq{};
-    if (weighted) {
-        for (int k = 0; k < SUPER; k += W) {
-            F x[W];
-            load_transposed<W>(batch.x, k, x);
-            for (int i = 0; i < W; ++i) mean_sq += x[i] * x[i];
-        }
-        mean_sq = 2 * mean_sq / SUPER;
-    }
+    const F mean_sq = weighted ? 2 * sum_of_squares(batch.x) / SUPER : F{};
     out.extreme = I{};
     constexpr int G = 2;
     for (int first = 0; first < 8; first += G) {
@@ -114,17 +88,6 @@ static inline void fit_super_blocks(const Batch& batch, const Trials& trials, Af
     out.d = to_f16(max_scale / 63);
     out.dmin = to_f16(max_min / 63);
 }
-
-/// What turns the weights of one group into q: nearest_int((x + shift) / d), or for a scale of 0 as its fit did it.
-struct GroupRounding {
-    float d, shift, inverse, from;
-
-    template <int NMAX>
-    I round(const float* x) const {
-        const F v = d != 0 ? (load<F>(x) + shift) / d : inverse * (load<F>(x) - from);
-        return maximum(minimum(nearest_int(v), splat(NMAX)), I{});
-    }
-};
 
 /// Stores d, dmin and the 12 bytes of scales and mins, and returns how to round with what was stored.
 template <class Block>

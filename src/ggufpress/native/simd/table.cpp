@@ -18,9 +18,18 @@ static Kernels make_table() {
     table.of[Q5_0] = {quantize_q5_0, dequantize_q5_0, true};
     table.of[Q5_1] = {quantize_q5_1, dequantize_q5_1, true};
     table.of[Q8_0] = {quantize_q8_0, dequantize_q8_0};
+    table.of[Q2_K] = {quantize_q2_k, dequantize_q2_k};
+    table.of[Q3_K] = {quantize_q3_k, dequantize_q3_k};
     table.of[Q4_K] = {quantize_q4_k, dequantize_q4_k};
     table.of[Q5_K] = {quantize_q5_k, dequantize_q5_k};
     table.of[Q6_K] = {quantize_q6_k, dequantize_q6_k};
+    table.of[Q8_K] = {nullptr, dequantize_q8_k};
+    table.of[Q1_0] = {quantize_q1_0, dequantize_q1_0};
+    table.of[Q2_0] = {quantize_q2_0, dequantize_q2_0};
+    table.of[TQ1_0] = {quantize_tq1_0, dequantize_tq1_0};
+    table.of[TQ2_0] = {quantize_tq2_0, dequantize_tq2_0};
+    table.of[MXFP4] = {quantize_mxfp4, dequantize_mxfp4};
+    table.of[NVFP4] = {nullptr, dequantize_nvfp4};
     table.first_nonfinite = first_nonfinite;
     // Split over narrower registers its vectors are slower than the scalar code.
     if (W >= 8) table.add_differences = add_differences;

@@ -1,0 +1,49 @@
+// Super-blocks as the kernels of K types take them: one per lane on the way in, one after another on the way out.
+#pragma once
+
+#include "lanes.hpp"
+
+namespace ggufpress::GGUFPRESS_ISA {
+
+/// Up to W super-blocks of a chunk. Lanes past the end repeat the first; what they make is thrown away.
+struct Batch {
+    const float* x[W];
+    const float* importance[W];
+    int lanes;
+};
+
+static inline Batch batch_of(const Chunk& chunk, int first) {
+    Batch batch;
+    const int left = chunk.n / SUPER - first;
+    batch.lanes = left < W ? left : W;
+    for (int i = 0; i < W; ++i) {
+        const int start = SUPER * (first + (i < batch.lanes ? i : 0));
+        batch.x[i] = chunk.x + start;
+        batch.importance[i] = chunk.importance ? chunk.importance + start : nullptr;
+    }
+    return batch;
+}
+
+/// Sum of the squares of each super-block, in order.
+static inline F sum_of_squares(const float* const (&from)[W]) {
+    F sum{};
+    for (int k = 0; k < SUPER; k += W) {
+        F x[W];
+        load_transposed<W>(from, k, x);
+        for (int i = 0; i < W; ++i) sum += x[i] * x[i];
+    }
+    return sum;
+}
+
+/// What turns the weights of one group into q: nearest_int((x + shift) / d), or for a scale of 0 as its fit did it.
+struct GroupRounding {
+    float d, shift, inverse, from;
+
+    template <int NMAX>
+    I round(const float* x) const {
+        const F v = d != 0 ? (load<F>(x) + shift) / d : inverse * (load<F>(x) - from);
+        return maximum(minimum(nearest_int(v), splat(NMAX)), I{});
+    }
+};
+
+}  // namespace ggufpress::GGUFPRESS_ISA

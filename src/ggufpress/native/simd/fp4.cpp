@@ -1,0 +1,63 @@
+// Types of 4-bit floats: MXFP4, NVFP4. A block lies across the lanes.
+#include "bytes.hpp"
+#include "kernels.hpp"
+#include "lanes.hpp"
+
+namespace ggufpress::GGUFPRESS_ISA {
+
+void quantize_mxfp4(const Chunk& chunk, uint8_t* out) {
+    auto* block = reinterpret_cast<BlockMXFP4*>(out);
+    for (int start = 0; start < chunk.n; start += 32, ++block) {
+        const float* x = chunk.x + start;
+        const float most = largest_size<32>(x);
+        block->e = static_cast<uint8_t>(most > 0 ? floor_log2(most) + 125 : 0);
+        const float d = half_of_e8m0(block->e);
+        // From halfway[i] on the value after TWICE_FP4[i] is nearer; from nowhere on where that value overflows.
+        float halfway[7];
+        for (int i = 0; i < 7; ++i) {
+            const float next = TWICE_FP4[i + 1] * d;
+            halfway[i] = is_infinite(next) ? next : 0.5f * static_cast<float>(TWICE_FP4[i] + TWICE_FP4[i + 1]) * d;
+        }
+        const auto nearest = [&](int at) {
+            const F v = load<F>(x + at), size = abs(v);
+            I q{};
+            // Masks are -1.
+#pragma GCC unroll 8
+            for (int i = 0; i < 7; ++i) q -= size > halfway[i];
+            return q + ((q > 0) & (v < 0) & 8);
+        };
+        for (int i = 0; i < 16; i += W) store_bytes(block->qs + i, nearest(i) | nearest(16 + i) << 4);
+    }
+}
+
+/// Values of sixteen 4-bit floats times d, for every pair of nibbles to pick from.
+struct Palette {
+    float of[16];
+
+    explicit Palette(float d) {
+        for (int i = 0; i < 16; ++i) of[i] = TWICE_FP4[i] * d;
+    }
+};
+
+/// Writes the low nibbles of n bytes, then the high ones.
+static inline void write_nibbles(const uint8_t* qs, int n, float d, float* x) {
+    const Palette palette(d);
+    for (int i = 0; i < n; ++i) {
+        x[i] = palette.of[qs[i] & 15];
+        x[n + i] = palette.of[qs[i] >> 4];
+    }
+}
+
+void dequantize_mxfp4(const uint8_t* in, int n, float* x) {
+    const auto* block = reinterpret_cast<const BlockMXFP4*>(in);
+    for (int start = 0; start < n; start += 32, ++block)
+        write_nibbles(block->qs, 16, half_of_e8m0(block->e), x + start);
+}
+
+void dequantize_nvfp4(const uint8_t* in, int n, float* x) {
+    const auto* block = reinterpret_cast<const BlockNVFP4*>(in);
+    for (int start = 0; start < n; start += 64, ++block)
+        for (int g = 0; g < 4; ++g) write_nibbles(block->qs + 8 * g, 8, half_of_ue4m3(block->d[g]), x + start + 16 * g);
+}
+
+}  // namespace ggufpress::GGUFPRESS_ISA
