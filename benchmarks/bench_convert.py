@@ -12,44 +12,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shlex
 import shutil
-import statistics
 import struct
-import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-GGUFPRESS = [sys.executable, "-m", "ggufpress"]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.processes import GGUFPRESS, ROOT, Cost, machine, measure, median
+
 CONFIG = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632,
     "num_hidden_layers": 22, "num_attention_heads": 32, "num_key_value_heads": 4, "vocab_size": 32000,
     "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": False,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Cost:
-    """One measured process: seconds, and peaks of memory in MB (anonymous, and with mapped files)."""
-
-    seconds: float
-    anonymous: float
-    resident: float
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.seconds + other.seconds, max(self.anonymous, other.anonymous), max(self.resident, other.resident)
-        )
 
 
 def make_checkpoint(folder: Path) -> None:
@@ -83,43 +64,6 @@ def make_checkpoint(folder: Path) -> None:
         for shape in shapes.values():
             values = random.standard_normal(int(np.prod(shape)), np.float32) * np.float32(0.02)
             stream.write((values.view(np.uint32) >> 16).astype(np.uint16).tobytes())
-
-
-def measure(command: list[str]) -> Cost:
-    """Run a command; raises where it fails."""
-    env = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
-    peak = 0.0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.02):
-            try:
-                status = Path(f"/proc/{process.pid}/status").read_text()
-            except OSError:
-                return
-            found = [line for line in status.splitlines() if line.startswith("RssAnon")]
-            if found:
-                peak = max(peak, int(found[0].split()[1]) / 1000)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    assert process.stderr
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    done.set()
-    watcher.join()
-    if status:
-        sys.exit(f"{shlex.join(command)}\n{errors.decode()[-2000:]}")
-    return Cost(seconds, peak, usage.ru_maxrss / 1000)
-
-
-def median(costs: list[Cost]) -> Cost:
-    """The median of each figure."""
-    return Cost(*(statistics.median(getattr(c, name) for c in costs) for name in ("seconds", "anonymous", "resident")))
 
 
 def main() -> None:
@@ -160,9 +104,7 @@ def main() -> None:
             lambda: convert("auto") + quantized("Q4_K_M") + convert("q8_0") + convert("f16"),
         ),
     }
-    print(
-        f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {cpu()}, commit {commit()}, {options.runs} runs\n"
-    )
+    print(f"{machine()}, {options.runs} runs\n")
     print("| to | ggufpress | anonymous | RSS | llama.cpp | anonymous | RSS | ratio |\n|---|" + "---:|" * 7)
     for name, (own, peer) in jobs.items():
         compare = options.llama_cpp is not None
@@ -175,20 +117,6 @@ def main() -> None:
             row += f" {theirs.seconds:.1f} s | {theirs.anonymous:.0f} MB | {theirs.resident:.0f} MB |"
             row += f" {theirs.seconds / mine.seconds:.1f}x |"
         print(row, flush=True)
-
-
-def cpu() -> str:
-    """The processor's name."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
-
-
-def commit() -> str:
-    """The commit that is measured."""
-    done = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

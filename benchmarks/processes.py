@@ -1,0 +1,87 @@
+"""Measuring whole processes: seconds and peak memory. What the benchmarks share."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+GGUFPRESS = [sys.executable, "-m", "ggufpress"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One measured process: seconds, and peaks of memory in MB (anonymous, and with mapped files)."""
+
+    seconds: float
+    anonymous: float
+    resident: float
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.seconds + other.seconds, max(self.anonymous, other.anonymous), max(self.resident, other.resident)
+        )
+
+
+def measure(command: list[str]) -> Cost:
+    """Run a command; raises where it fails."""
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
+    peak = 0.0
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.02):
+            try:
+                status = Path(f"/proc/{process.pid}/status").read_text()
+            except OSError:
+                return
+            found = [line for line in status.splitlines() if line.startswith("RssAnon")]
+            if found:
+                peak = max(peak, int(found[0].split()[1]) / 1000)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    assert process.stderr
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    done.set()
+    watcher.join()
+    if status:
+        sys.exit(f"{shlex.join(command)}\n{errors.decode()[-2000:]}")
+    return Cost(seconds, peak, usage.ru_maxrss / 1000)
+
+
+def median(costs: list[Cost]) -> Cost:
+    """The median of each figure."""
+    return Cost(*(statistics.median(getattr(c, name) for c in costs) for name in ("seconds", "anonymous", "resident")))
+
+
+def machine() -> str:
+    """One line: processor, cores and the commit that is measured."""
+    return f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {cpu()}, commit {commit()}"
+
+
+def cpu() -> str:
+    """The processor's name."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown processor")
+
+
+def commit() -> str:
+    """The commit that is measured."""
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
