@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ggufpress.arch.config import Config
+from ggufpress.arch.torch_pow import torch_pow
 from ggufpress.gguf.values import Value, f32, text, u32
 
 THETA_KEYS = ("global_rope_theta", "rope_global_theta", "rope_theta_global", "rope_theta", "rotary_emb_base")
@@ -79,8 +79,7 @@ def rope_metadata(config: Config, arch: str) -> list[tuple[str, Value]]:
 def llama3_factors(config: Config, head_dim: int) -> tuple[float, ...] | None:
     """The divisors of the rotary frequencies under Llama 3's scaling, one per pair of dimensions, else None.
 
-    High frequencies keep 1, low ones get `factor`, those between are interpolated. The reference computes in float32
-    with torch; the power is rounded once from float64 here, which equals torch's but for one in a hundred bases.
+    High frequencies keep 1, low ones get `factor`, those between are interpolated, in float32 as torch does it.
     """
     rope = rope_parameters(config)
     if (rope.optional_text("rope_type") or "").lower() != "llama3":
@@ -95,7 +94,7 @@ def llama3_factors(config: Config, head_dim: int) -> tuple[float, ...] | None:
 
     one = np.float32(1)
     exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
-    frequencies = one / _power(np.float32(base), exponents)
+    frequencies = one / torch_pow(base, exponents)
     # torch divides a number by a tensor as number * (1 / tensor)
     wavelengths = (one / frequencies) * np.float32(2 * math.pi)
     smooth = ((one / wavelengths) * np.float32(old_context) - np.float32(low)) / np.float32(high - low)
@@ -103,10 +102,6 @@ def llama3_factors(config: Config, head_dim: int) -> tuple[float, ...] | None:
     factors = np.where(wavelengths > np.float32(old_context / low), np.float32(factor), between)
     factors = np.where(wavelengths < np.float32(old_context / high), one, factors)
     return tuple(float(x) for x in factors)
-
-
-def _power(base: np.float32, exponents: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.power(np.float64(base), exponents.astype(np.float64)).astype(np.float32)
 
 
 def _number(rope: Config, key: str, default: float) -> float:
