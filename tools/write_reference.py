@@ -20,22 +20,21 @@ from ggufpress.quant.types import QTYPES
 from ggufpress.recipe import ALIASES, AUTO, MIXTURE, PRESETS
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+WIDTH = 100
 NOTE = "<!-- written by tools/write_reference.py: change the code, then run make docs -->\n\n"
 
 
 def command_line() -> str:
     """`--help` of every command."""
     pages = ["# The command line\n"]
+    settings = {**cli.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
     for names in ((), *((name,) for name in COMMANDS)):
-        context = click.Context(cli, info_name="ggufpress", max_content_width=100, terminal_width=100)
         command: click.Command = cli
+        context = click.Context(cli, info_name="ggufpress", **settings)
         for name in names:
             found = cli.get_command(context, name)
             assert found is not None
-            command, context = (
-                found,
-                click.Context(found, context, info_name=name, max_content_width=100, terminal_width=100),
-            )
+            command, context = found, click.Context(found, context, info_name=name)
         pages.append(f"## {' '.join(('ggufpress', *names))}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(pages)
 
