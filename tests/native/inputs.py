@@ -92,7 +92,8 @@ def _near_powers_of_two(rng: np.random.Generator, shape: tuple[int, int]) -> Flo
     """Blocks whose largest size is a few floats from a power of two: where a logarithm rounds up to a whole number."""
     powers = rng.integers(1, 254, (shape[0], shape[1] // 32)) << 23
     tops = (powers + rng.integers(-60, 5, powers.shape)).astype(np.uint32).view(np.float32)
-    x: Floats = (np.repeat(tops, 32, axis=1) * rng.choice([1.0, 0.6, 0.3, -0.1, 0.01], shape)).astype(np.float32)
+    parts = rng.choice(np.array([1.0, 0.6, 0.3, -0.1, 0.01], np.float32), shape)
+    x: Floats = np.repeat(tops, 32, axis=1) * parts
     return x
 
 

@@ -22,6 +22,8 @@ FIELDS: dict[QType, tuple[tuple[str, int], ...]] = {
     types.Q5_K: (("d", 2), ("dmin", 2), ("scales", 12), ("qh", 32), ("qs", 128)),
     types.Q6_K: (("ql", 128), ("qh", 64), ("scales", 16), ("d", 2)),
     types.Q8_K: (("d", 4), ("qs", 256), ("sums", 32)),
+    types.IQ4_NL: (("d", 2), ("qs", 16)),
+    types.IQ4_XS: (("d", 2), ("scales_h", 2), ("scales_l", 4), ("qs", 128)),
     types.Q1_0: (("d", 2), ("qs", 16)),
     types.Q2_0: (("d", 2), ("qs", 16)),
     types.TQ1_0: (("qs", 48), ("qh", 4), ("d", 2)),
@@ -36,6 +38,7 @@ QUANTIZED = tuple(qtype for qtype in FIELDS if qtype not in (types.Q8_K, types.N
 
 USES_IMPORTANCE = (
     types.Q4_0, types.Q4_1, types.Q5_0, types.Q5_1, types.Q2_K, types.Q3_K, types.Q4_K, types.Q5_K, types.Q6_K,
+    types.IQ4_NL, types.IQ4_XS,
 )  # fmt: skip
 
 

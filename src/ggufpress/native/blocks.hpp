@@ -21,6 +21,8 @@ enum TypeId : int {
     Q5_K = 13,
     Q6_K = 14,
     Q8_K = 15,
+    IQ4_NL = 20,
+    IQ4_XS = 23,
     BF16 = 30,
     TQ1_0 = 34,
     TQ2_0 = 35,
@@ -124,6 +126,21 @@ struct [[gnu::packed]] BlockQ8_K {
     int16_t sums[16];
 };
 
+/// 32 weights, each d times one of sixteen unevenly spaced numbers (UNEVEN); nibbles as in Q4_0.
+struct [[gnu::packed]] BlockIQ4_NL {
+    uint16_t d;
+    uint8_t qs[16];
+};
+
+/// 256 weights in 8 groups of 32, each d * (scale - 32) times one of UNEVEN; 16 bytes of nibbles per group as in Q4_0.
+/// Scales have 6 bits: the low ones are nibbles of scales_l, bits 2 * g of scales_h the high ones.
+struct [[gnu::packed]] BlockIQ4_XS {
+    uint16_t d;
+    uint16_t scales_h;
+    uint8_t scales_l[4];
+    uint8_t qs[128];
+};
+
 /// 128 weights, each d or -d; bit i % 8 of qs[i / 8] is set for d.
 struct [[gnu::packed]] BlockQ1_0 {
     uint16_t d;
@@ -169,6 +186,7 @@ static_assert(sizeof(BlockQ2_K) == 84 && sizeof(BlockQ3_K) == 110);
 static_assert(sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210);
 static_assert(offsetof(BlockQ6_K, d) == 208);
 static_assert(sizeof(BlockQ8_K) == 292 && sizeof(BlockQ1_0) == 18 && sizeof(BlockQ2_0) == 18);
+static_assert(sizeof(BlockIQ4_NL) == 18 && sizeof(BlockIQ4_XS) == 136);
 static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66);
 static_assert(sizeof(BlockMXFP4) == 17 && sizeof(BlockNVFP4) == 36);
 
@@ -194,6 +212,8 @@ constexpr BlockSize block_size(int type) {
         case Q5_K: return {SUPER, sizeof(BlockQ5_K)};
         case Q6_K: return {SUPER, sizeof(BlockQ6_K)};
         case Q8_K: return {SUPER, sizeof(BlockQ8_K)};
+        case IQ4_NL: return {32, sizeof(BlockIQ4_NL)};
+        case IQ4_XS: return {SUPER, sizeof(BlockIQ4_XS)};
         case Q1_0: return {128, sizeof(BlockQ1_0)};
         case Q2_0: return {64, sizeof(BlockQ2_0)};
         case TQ1_0: return {SUPER, sizeof(BlockTQ1_0)};
@@ -222,6 +242,8 @@ constexpr HalfScales half_scales(int type) {
         case Q4_K: return {2, {offsetof(BlockQ4_K, d), offsetof(BlockQ4_K, dmin)}};
         case Q5_K: return {2, {offsetof(BlockQ5_K, d), offsetof(BlockQ5_K, dmin)}};
         case Q6_K: return {1, {offsetof(BlockQ6_K, d)}};
+        case IQ4_NL: return {1, {offsetof(BlockIQ4_NL, d)}};
+        case IQ4_XS: return {1, {offsetof(BlockIQ4_XS, d)}};
         case Q1_0: return {1, {offsetof(BlockQ1_0, d)}};
         case Q2_0: return {1, {offsetof(BlockQ2_0, d)}};
         case TQ1_0: return {1, {offsetof(BlockTQ1_0, d)}};

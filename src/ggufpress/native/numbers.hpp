@@ -60,6 +60,12 @@ static inline float half_of_e8m0(uint8_t v) { return float_of(v < 2 ? 0x00200000
 /// Twice the values of a 4-bit float (E2M1). Source: kvalues_fp4 of ggml/src/ggml-common.h.
 constexpr int8_t TWICE_FP4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
+/// The values of IQ4_NL and IQ4_XS. Source: kvalues_iq4nl of ggml/src/ggml-common.h.
+constexpr int8_t UNEVEN[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+/// Halfway from UNEVEN[i] to the next.
+constexpr float uneven_middle(int i) { return 0.5f * static_cast<float>(UNEVEN[i] + UNEVEN[i + 1]); }
+
 /// 1.5 * 2^23: floats around it are whole numbers, so adding it rounds to the nearest, ties to even.
 constexpr float ROUNDER = 12582912.0f;
 

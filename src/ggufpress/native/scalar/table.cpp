@@ -67,6 +67,8 @@ static Kernels make_table() {
     table.of[Q5_K] = {quantize_q5_k, dequantize_q5_k};
     table.of[Q6_K] = {quantize_q6_k, dequantize_q6_k};
     table.of[Q8_K] = {nullptr, dequantize_q8_k};
+    table.of[IQ4_NL] = {quantize_iq4_nl, dequantize_iq4_nl};
+    table.of[IQ4_XS] = {quantize_iq4_xs, dequantize_iq4_xs};
     table.of[Q1_0] = {quantize_q1_0, dequantize_q1_0};
     table.of[Q2_0] = {quantize_q2_0, dequantize_q2_0};
     table.of[TQ1_0] = {quantize_tq1_0, dequantize_tq1_0};

@@ -30,34 +30,33 @@ void quantize_mxfp4(const Chunk& chunk, uint8_t* out) {
     }
 }
 
-/// Values of sixteen 4-bit floats times d, for every pair of nibbles to pick from.
-struct Palette {
-    float of[16];
-
-    explicit Palette(float d) {
-        for (int i = 0; i < 16; ++i) of[i] = TWICE_FP4[i] * d;
-    }
-};
-
-/// Writes the low nibbles of n bytes, then the high ones.
-static inline void write_nibbles(const uint8_t* qs, int n, float d, float* x) {
-    const Palette palette(d);
-    for (int i = 0; i < n; ++i) {
-        x[i] = palette.of[qs[i] & 15];
-        x[n + i] = palette.of[qs[i] >> 4];
-    }
-}
-
 void dequantize_mxfp4(const uint8_t* in, int n, float* x) {
     const auto* block = reinterpret_cast<const BlockMXFP4*>(in);
-    for (int start = 0; start < n; start += 32, ++block)
-        write_nibbles(block->qs, 16, half_of_e8m0(block->e), x + start);
+    float values[16];
+    for (int i = 0; i < 16; ++i) values[i] = TWICE_FP4[i];
+    for (int start = 0; start < n; start += 32, ++block) {
+        const float d = half_of_e8m0(block->e);
+        for (int i = 0; i < 16; i += W) {
+            const I q = load_bytes(block->qs + i);
+            store(x + start + i, pick(values, q & 15) * d);
+            store(x + start + 16 + i, pick(values, q >> 4) * d);
+        }
+    }
 }
 
 void dequantize_nvfp4(const uint8_t* in, int n, float* x) {
     const auto* block = reinterpret_cast<const BlockNVFP4*>(in);
-    for (int start = 0; start < n; start += 64, ++block)
-        for (int g = 0; g < 4; ++g) write_nibbles(block->qs + 8 * g, 8, half_of_ue4m3(block->d[g]), x + start + 16 * g);
+    for (int start = 0; start < n; start += 64, ++block) {
+        for (int g = 0; g < 4; ++g) {
+            float values[16];
+            for (int i = 0; i < 16; ++i) values[i] = TWICE_FP4[i] * half_of_ue4m3(block->d[g]);
+            float* to = x + start + 16 * g;
+            for (int i = 0; i < 8; ++i) {
+                to[i] = values[block->qs[8 * g + i] & 15];
+                to[8 + i] = values[block->qs[8 * g + i] >> 4];
+            }
+        }
+    }
 }
 
 }  // namespace ggufpress::GGUFPRESS_ISA

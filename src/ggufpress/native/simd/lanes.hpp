@@ -205,6 +205,21 @@ static inline U to_bf16(F v) {
 
 static inline F from_bf16(U h) { return (F)(h << 16); }
 
+/// Per lane table[index], for 0 <= index < 16.
+static inline F pick(const float (&table)[16], I index) {
+#if defined(__AVX512F__)
+    return _mm512_maskz_permutexvar_ps(0xffff, (__m512i)index, load<F>(table));
+#elif defined(__AVX2__)
+    const F low = _mm256_permutevar8x32_ps(load<F>(table), (__m256i)index);
+    const F high = _mm256_permutevar8x32_ps(load<F>(table + 8), (__m256i)index);
+    return _mm256_blendv_ps(low, high, (F)(index << 28));
+#else
+    F v{};
+    for (int i = 0; i < W; ++i) v[i] = table[index[i]];
+    return v;
+#endif
+}
+
 template <int... K>
 struct Indices {};
 template <int N, int... K>
