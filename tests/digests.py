@@ -6,15 +6,19 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from ggufpress import presets
 from ggufpress.gguf.reader import read_gguf
 
-# which files llama.cpp makes of each checkpoint: outtypes of the converter, then (via, preset) of llama-quantize
+# what is recorded of each checkpoint: outtypes of the converter, then (via, preset) of llama-quantize
 CONVERTED = ("auto", "f32", "f16", "bf16", "q8_0")
 PRESETS = ("Q4_0", "Q4_K_S", "Q4_K_M", "Q5_K_S", "Q5_K_M", "Q6_K", "Q8_0", "F16", "BF16", "F32")
 QUANTIZED = (
     *(("auto", preset) for preset in PRESETS),
     ("f16", "Q4_K_M"), ("f32", "Q4_K_M"), ("bf16", "Q4_K_M"), ("f16", "Q6_K"), ("f32", "Q8_0"), ("bf16", "Q4_0"),
 )  # fmt: skip
+# and of these checkpoints, which together reach every rule, all other presets
+ALL_PRESETS_OF = ("bard-4m", "deep-gqa", "mixtral-8", "odd-96-wide", "tied-linear-rope")
+MORE_PRESETS = tuple(preset.name for preset in presets.PRESETS if preset.name not in PRESETS)
 
 
 def short(data: bytes) -> str:

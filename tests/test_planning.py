@@ -8,19 +8,22 @@ from pathlib import Path
 import pytest
 
 from ggufpress import plan
-from ggufpress.errors import UsageError
+from ggufpress.errors import UnsupportedError, UsageError
 from ggufpress.footprint import footprints
 from ggufpress.gguf.values import text
 from ggufpress.planning import Plan, build_plan, output_paths
-from ggufpress.recipe import PRESETS
+from ggufpress.presets import PRESETS
 from ggufpress.source.resolve import resolve
 from tests.tiny_checkpoints import BY_NAME, make
+
+# Q1_0 has no smaller type for rows that do not divide by 128
+TYPES = [preset.name for preset in PRESETS if preset.name != "Q1_0"]
 
 
 @pytest.fixture(scope="module", params=["deep-gqa", "mixtral-4", "odd-40-wide", "llama3-rope", "tied-linear-rope"])
 def planned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Plan:
     folder = make(BY_NAME[request.param], tmp_path_factory.mktemp("source"))
-    return plan(folder, [preset.name for preset in PRESETS])
+    return plan(folder, TYPES)
 
 
 def test_tensors_are_aligned_and_follow_each_other_without_gaps(planned: Plan) -> None:
@@ -57,7 +60,7 @@ def test_each_source_byte_is_read_once(planned: Plan) -> None:
 def test_the_plan_is_plain_data(planned: Plan) -> None:
     found = json.loads(json.dumps(planned.to_json()))
     assert found["parameters"] == planned.n_params
-    assert [output["type"] for output in found["outputs"]] == [preset.name for preset in PRESETS]
+    assert [output["type"] for output in found["outputs"]] == TYPES
 
 
 def test_footprints_are_the_sizes_of_the_files(planned: Plan) -> None:
@@ -97,3 +100,10 @@ def test_auto_follows_the_checkpoint(tmp_path: Path) -> None:
         assert planned.outputs[1].via is planned.outputs[0].preset
         assert planned.outputs[0].metadata["general.architecture"] == text("llama")
     assert list(found.values()) == ["BF16", "F16", "F16", "F16"]
+
+
+def test_a_type_without_a_fallback_is_refused_in_the_plan(tmp_path: Path) -> None:
+    with pytest.raises(
+        UnsupportedError, match="rows of 40 are no multiple of 128, and llama-quantize has no smaller type"
+    ):
+        plan(make(BY_NAME["odd-40-wide"], tmp_path), ["Q1_0"])

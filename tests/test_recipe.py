@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import lzma
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
 import pytest
 
 from ggufpress.errors import UsageError
+from ggufpress.mixture import MIXTURE, ModelFacts, Spot
+from ggufpress.presets import ALL, BY_NAME, preset_named
 from ggufpress.quant.types import BF16, F16, F32, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0, QType
+from ggufpress.quant.types import BY_NAME as BY_QTYPE
 from ggufpress.recipe import (
-    BY_NAME,
     FALLBACKS,
-    MIXTURE,
-    PRESETS,
-    ModelFacts,
     choose_types,
     converter_type,
-    preset_named,
     quantizable,
     quantizer_order,
     role,
     stripped,
-)  # fmt: skip
+)
+from tests.tiny_checkpoints import DATA
 
 PLAIN = ModelFacts(arch="llama", n_layer=16, n_expert=0, n_gqa=1, is_70b=False, tied=False)
 
@@ -53,18 +58,32 @@ def test_falcon_has_its_own_ffn_down() -> None:
 
 
 def test_every_row_of_the_table_decides_somewhere() -> None:
+    models = [
+        ModelFacts(arch, 32, n_expert, n_gqa, is_70b=False, tied=False, imatrix=imatrix)
+        for arch, n_expert, n_gqa, imatrix in product(("llama", "falcon"), (0, 8), (1, 4), (False, True))
+    ]
+    roles = sorted({role for row in MIXTURE for role in row.roles})
+    spots = product(roles, range(32), ALL, models, (False, True), (False, True))
     hit = set()
-    for model in (
-        PLAIN, ModelFacts("llama", 80, 0, 8, True, False), ModelFacts("falcon", 32, 0, 1, False, False),
-        ModelFacts("llama", 16, 8, 4, False, False),
-    ):  # fmt: skip
-        for preset in PRESETS:
-            names = [
-                name for part in ("attn_v", "attn_k", "attn_output", "ffn_down") for name in layers(part, model.n_layer)
-            ]
-            for decision in choose_types([(n, (256, 256), F16) for n in names], preset, model).values():
-                hit.add(decision.rule)
-    assert {row.why for row in MIXTURE} <= hit
+    for role_, i, preset, model, stacked, fits in spots:
+        spot = Spot(role_, i, 32, stacked, fits, preset, model)
+        hit.add(next((number for number, row in enumerate(MIXTURE) if row.takes(spot)), None))
+    assert set(range(len(MIXTURE))) <= hit
+
+
+def test_types_equal_llama_quantizes_for_every_preset() -> None:
+    """Recorded by tools/record_types.py, with and without an importance matrix."""
+    recorded: dict[str, Any] = json.loads(lzma.decompress((DATA / "expected" / "types.json.xz").read_bytes()))
+    presets = {preset.name: preset for preset in ALL}
+    seen = {key.split("/")[1] for case in recorded.values() for key in case["chosen"]}
+    assert seen | {"F32", "F16", "BF16", "Q8_0"} >= set(presets)
+    for name, case in recorded.items():
+        model = ModelFacts(**case["model"])
+        tensors = [(tensor, tuple(shape), BY_QTYPE[qtype]) for tensor, shape, qtype in case["tensors"]]
+        for key, expected in case["chosen"].items():
+            imatrix, preset = key.split("/")
+            chosen = choose_types(tensors, presets[preset], replace(model, imatrix=imatrix == "imatrix"))
+            assert [decision.qtype.name for decision in chosen.values()] == expected, f"{name} {key}"
 
 
 def test_experts_count_by_the_layer_in_the_name() -> None:

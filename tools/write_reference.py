@@ -16,8 +16,9 @@ import ggufpress
 from ggufpress import errors
 from ggufpress.arch.registry import DESCRIBE, FAMILIES
 from ggufpress.cli.main import COMMANDS, cli
+from ggufpress.mixture import MIXTURE
+from ggufpress.presets import ALIASES, AUTO, PRESETS
 from ggufpress.quant.types import QTYPES
-from ggufpress.recipe import ALIASES, AUTO, MIXTURE, PRESETS
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 WIDTH = 100

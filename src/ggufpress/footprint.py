@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ggufpress.planning import Plan, decide
-from ggufpress.recipe import BY_NAME
+from ggufpress.presets import BY_NAME
 
 CONTEXT = 4096
 

@@ -5,7 +5,7 @@ A plan is total and frozen: nothing is decided later. The header of each output 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,18 +21,10 @@ from ggufpress.gguf.values import Metadata, text, u32
 from ggufpress.mapping import Derived, TensorMap, map_tensors
 from ggufpress.metadata.general import general_metadata
 from ggufpress.metadata.size_label import ParameterCounts
+from ggufpress.mixture import ModelFacts
+from ggufpress.presets import AUTO, BY_NAME, Preset, preset_named
 from ggufpress.quant.types import F32, QType
-from ggufpress.recipe import (
-    AUTO,
-    BY_NAME,
-    Decision,
-    ModelFacts,
-    Preset,
-    choose_types,
-    converter_type,
-    preset_named,
-    stripped,
-)  # fmt: skip
+from ggufpress.recipe import Decision, choose_types, converter_type, stripped  # fmt: skip
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab import Vocab, read_vocab
 
@@ -264,22 +256,29 @@ def parameter_counts(tensors: TensorMap) -> ParameterCounts:
 
 def model_facts(arch: Arch, tensors: TensorMap) -> ModelFacts:
     """What the recipe's rules ask about the model."""
-    keys = dict(arch.metadata)
+    keys = {"general.architecture": text(arch.name), **dict(arch.metadata)}
+    return facts_of(keys, [tensor.name for tensor in tensors.tensors])
+
+
+def facts_of(metadata: Metadata, names: Iterable[str]) -> ModelFacts:
+    """What the recipe's rules ask, from a model's keys and the names of its tensors."""
+    arch = str(metadata["general.architecture"].data)
 
     def number(name: str) -> int:
-        value = keys.get(f"{arch.name}.{name}")
+        value = metadata.get(f"{arch}.{name}")
         data = value.data if value else 0
-        first = data[0] if isinstance(data, tuple) else data
-        return int(first)
+        # a key with one number per layer counts by its first
+        return int(data[0] if isinstance(data, tuple) else data)
 
+    n_layer, n_expert = number("block_count"), number("expert_count")
     n_head, n_head_kv = number("attention.head_count"), number("attention.head_count_kv")
     return ModelFacts(
-        arch=arch.name,
-        n_layer=number("block_count"),
-        n_expert=number("expert_count"),
+        arch=arch,
+        n_layer=n_layer,
+        n_expert=n_expert,
         n_gqa=n_head // n_head_kv if n_head_kv else 0,
-        is_70b=arch.name == "llama" and number("block_count") == 80 and n_head != n_head_kv and arch.n_expert != 8,
-        tied=all(tensor.name != "output.weight" for tensor in tensors.tensors),
+        is_70b=arch == "llama" and n_layer == 80 and n_head != n_head_kv and n_expert != 8,
+        tied="output.weight" not in names,
     )
 
 

@@ -1,69 +1,46 @@
-"""Which type each tensor gets: presets, and the rules of llama-quantize as a table that reads top to bottom.
+"""Which type each tensor gets: the converter's choice, and llama-quantize's for a whole model.
 
-`choose_types` answers for a whole model at once, because llama-quantize counts as it goes ("the i-th attn_v").
-Source: llama.cpp of llama-cpp-python 0.3.36, src/llama-quant.cpp (`llama_tensor_get_type`) and
-include/llama.h (`enum llama_ftype`). Exact: the same types as llama-quantize without an importance matrix.
+`choose_types` answers for all tensors at once, because llama-quantize counts as it goes ("the i-th attn_v").
+Source: llama.cpp of llama-cpp-python 0.3.36, src/llama-quant.cpp (`llama_tensor_get_type`). Exact: the same types.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ggufpress.arch.ops import Shape
-from ggufpress.errors import UsageError
-from ggufpress.quant.types import BF16, F16, F32, Q4_0, Q4_K, Q5_0, Q5_1, Q5_K, Q6_K, Q8_0, QType
-
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A named mix. `ftype` is the number in `general.file_type`, `qtype` what most tensors get."""
-
-    name: str
-    ftype: int
-    qtype: QType
-    about: str
-
-
-PRESETS: tuple[Preset, ...] = (
-    Preset("F32", 0, F32, "every weight exactly as in the checkpoint, four bytes each"),
-    Preset("F16", 1, F16, "half precision: what most runtimes compute with"),
-    Preset("BF16", 32, BF16, "what most models are trained in: lossless for a BF16 checkpoint"),
-    Preset("Q8_0", 7, Q8_0, "as good as the original for almost every use"),
-    Preset("Q6_K", 18, Q6_K, "very close to the original"),
-    Preset("Q5_K_M", 17, Q5_K, "small loss; attention values and half of ffn_down in Q6_K"),
-    Preset("Q5_K_S", 16, Q5_K, "small loss; Q5_K throughout"),
-    Preset("Q4_K_M", 15, Q4_K, "the usual choice: attention values and half of ffn_down in Q6_K"),
-    Preset("Q4_K_S", 14, Q4_K, "a little smaller than Q4_K_M; the first layers in Q5_K"),
-    Preset("Q4_0", 2, Q4_0, "plain 4 bits: fast on many devices, less precise than Q4_K_S"),
-)
-BY_NAME = {preset.name: preset for preset in PRESETS}
-ALIASES = {"Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "FP32": "F32", "FP16": "F16"}
-AUTO = "AUTO"
-
-
-def preset_named(name: str) -> Preset:
-    """The preset called `name`, in any case. Raises UsageError where there is none."""
-    key = name.upper()
-    try:
-        return BY_NAME[ALIASES.get(key, key)]
-    except KeyError:
-        known = ", ".join([AUTO, *BY_NAME])
-        raise UsageError(f"no preset is called {name!r}", hint=f"known presets: {known}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """What the rules ask about a model. `n_gqa` is query heads per key/value head; `is_70b` is llama.cpp's size class."""
-
-    arch: str
-    n_layer: int
-    n_expert: int
-    n_gqa: int
-    is_70b: bool
-    tied: bool
+from ggufpress.errors import UnsupportedError
+from ggufpress.mixture import LOW, VALUES, ModelFacts, Spot, mixed
+from ggufpress.presets import Preset
+from ggufpress.quant.types import (
+    F16,
+    F32,
+    IQ1_M,
+    IQ1_S,
+    IQ2_S,
+    IQ2_XS,
+    IQ2_XXS,
+    IQ3_S,
+    IQ3_XXS,
+    IQ4_NL,
+    IQ4_XS,
+    Q2_0,
+    Q2_K,
+    Q3_K,
+    Q4_0,
+    Q4_K,
+    Q5_0,
+    Q5_1,
+    Q5_K,
+    Q6_K,
+    Q8_0,
+    TQ1_0,
+    TQ2_0,
+    QType,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,63 +52,13 @@ class Decision:
     fallback: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One row of the table: tensors of `roles` in files of `presets` that meet `when` get `qtype`; `why` names it."""
-
-    roles: frozenset[str]
-    presets: frozenset[str]
-    qtype: QType
-    when: Callable[[Spot], bool]
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a tensor stands: its role, how many of its role came before (`i`) and how many there are (`n`)."""
-
-    role: str
-    i: int
-    n: int
-    model: ModelFacts
-
-
-def more_bits(spot: Spot) -> bool:
-    """The first and the last eighth, and every third in between."""
-    eighth = spot.n // 8
-    return spot.i < eighth or spot.i >= 7 * spot.n // 8 or (spot.i - eighth) % 3 == 2
-
-
-def _row(roles: str, presets: str, qtype: QType, why: str, when: Callable[[Spot], bool] = lambda _: True) -> Choice:
-    return Choice(frozenset(roles.split()), frozenset(presets.split()), qtype, when, why)
-
-
-FALCON = "falcon"
-VALUES = "attn_v attn_qkv attn_kv_b"
-
-MIXTURE: tuple[Choice, ...] = (
-    _row(VALUES, "Q4_0 Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K Q8_0", Q8_0, "attention values of an 8-expert model",
-         lambda at: at.model.n_expert == 8),
-    _row(VALUES, "Q4_K_M Q5_K_M", Q6_K, "attention values of the layers that get more bits", more_bits),
-    _row(VALUES, "Q4_K_S", Q5_K, "attention values of the first 4 layers", lambda at: at.i < 4),
-    _row(VALUES, "Q4_K_S Q4_K_M", Q5_K, "attention values of a 70B model", lambda at: at.model.is_70b),
-    _row("attn_k", "Q4_0 Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K Q8_0", Q8_0, "attention keys of an 8-expert model",
-         lambda at: at.model.n_expert == 8),
-    _row("attn_output", "Q4_K_S Q4_K_M", Q5_K, "attention output of an 8-expert model",
-         lambda at: at.model.n_expert == 8 and at.model.arch != FALCON),
-    _row("ffn_down", "Q4_K_M", Q6_K, "ffn_down of Falcon's first sixteenth",
-         lambda at: at.model.arch == FALCON and at.i < at.n // 16),
-    _row("ffn_down", "Q4_K_M", Q5_K, "ffn_down of Falcon's layers that get more bits",
-         lambda at: at.model.arch == FALCON and more_bits(at)),
-    _row("ffn_down", "Q4_K_M", Q6_K, "ffn_down of the layers that get more bits",
-         lambda at: at.model.arch != FALCON and more_bits(at)),
-    _row("ffn_down", "Q5_K_M", Q6_K, "ffn_down of the layers that get more bits", more_bits),
-    _row("ffn_down", "Q4_K_S", Q5_K, "ffn_down of the first eighth",
-         lambda at: at.model.arch != FALCON and at.i < at.n // 8),
-)  # fmt: skip
-"""The first row that matches decides. For `ffn_*` of a model with experts, `i` is the layer in the name."""
-
-FALLBACKS = {Q4_K: Q5_0, Q5_K: Q5_1, Q6_K: Q8_0}
+FALLBACKS: dict[QType, QType] = {
+    **dict.fromkeys((IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S, IQ4_XS), IQ4_NL),
+    **dict.fromkeys((Q2_0, Q2_K, Q3_K, TQ1_0, TQ2_0), Q4_0),
+    Q4_K: Q5_0,
+    Q5_K: Q5_1,
+    Q6_K: Q8_0,
+}
 """What a type becomes where the row length is no multiple of its block; where that does not fit either, F16."""
 
 ROLES = (
@@ -232,33 +159,32 @@ def choose_types(tensors: Sequence[tuple[str, Shape, QType]], preset: Preset, mo
         elif not preset.qtype.quantized:
             decisions[name] = Decision(preset.qtype, f"preset {preset.name}")
         else:
-            wanted = _mixture(name, shape[-1], preset, model, n_values, seen)
-            decisions[name] = _fitted(wanted, shape[-1])
+            wanted = _mixture(name, shape, preset, model, n_values, seen)
+            decisions[name] = _fitted(name, wanted, shape[-1])
     return decisions
 
 
-def _mixture(name: str, cols: int, preset: Preset, model: ModelFacts, n_values: int, seen: Counter[str]) -> Decision:
+def _mixture(name: str, shape: Shape, preset: Preset, model: ModelFacts, n_values: int, seen: Counter[str]) -> Decision:
     kind = role(name)
-    if kind == "output" or (kind == "token_embd" and model.tied):
-        what = "the output matrix" if kind == "output" else "the embedding, which is the output matrix too"
-        if model.arch == FALCON or not preset.qtype.fits(cols) or preset.qtype is Q8_0:
-            return Decision(Q8_0, what)
-        return Decision(Q6_K, what)
+    if kind == "token_embd" and model.tied:
+        kind = "output"
     counter, n = ("values", n_values) if kind in VALUES.split() else (kind, model.n_layer)
-    i = layer(name) if kind.startswith("ffn_") and model.n_expert > 1 else seen[counter]
+    # in files of 3 bits and more, experts are counted by the layer in their name
+    by_name = kind.startswith("ffn_") and model.n_expert > 1 and preset.name not in LOW.split()
+    i = layer(name) if by_name else seen[counter]
     seen[counter] += 1
-    spot = Spot(kind, i, n, model)
-    for row in MIXTURE:
-        if kind in row.roles and preset.name in row.presets and row.when(spot):
-            return Decision(row.qtype, row.why)
-    return Decision(preset.qtype, f"preset {preset.name}")
+    stacked = len(shape) >= 3 and shape[-3] > 1
+    qtype, why = mixed(Spot(kind, i, n, stacked, preset.qtype.fits(shape[-1]), preset, model))
+    return Decision(qtype, why)
 
 
-def _fitted(wanted: Decision, cols: int) -> Decision:
+def _fitted(name: str, wanted: Decision, cols: int) -> Decision:
     if wanted.qtype.fits(cols):
         return wanted
+    reason = f"{wanted.qtype} does not fit: rows of {cols} are no multiple of {wanted.qtype.block}"
+    if wanted.qtype not in FALLBACKS and wanted.qtype.block > 32:
+        raise UnsupportedError(
+            f"{name}: {reason}, and llama-quantize has no smaller type for it", hint="choose another preset"
+        )
     smaller = FALLBACKS.get(wanted.qtype, wanted.qtype)
-    got = smaller if smaller.fits(cols) else F16
-    return Decision(
-        got, wanted.rule, f"{wanted.qtype} does not fit: rows of {cols} are no multiple of {wanted.qtype.block}"
-    )
+    return Decision(smaller if smaller.fits(cols) else F16, wanted.rule, reason)

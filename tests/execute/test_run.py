@@ -67,9 +67,6 @@ def test_results_do_not_depend_on_threads_or_slabs(mixed: Path, tmp_path: Path, 
         assert left.manifest
         assert right.manifest
         ours, theirs = json.loads(left.manifest.read_text()), json.loads(right.manifest.read_text())
-        for tensors in zip(ours["output"].pop("tensors"), theirs["output"].pop("tensors"), strict=True):
-            assert tensors[0].pop("rmse") == pytest.approx(tensors[1].pop("rmse"), rel=1e-9)
-            assert tensors[0] == tensors[1]
         assert ours == theirs
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from ggufpress.cli.output import print_json, print_table, shared_options, table
+from ggufpress.presets import ALIASES, AUTO, PRESETS
 from ggufpress.quant.types import QTYPES
-from ggufpress.recipe import ALIASES, AUTO, PRESETS
 
 
 @click.command("types")

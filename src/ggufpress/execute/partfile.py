@@ -36,9 +36,12 @@ class PartFile:
             raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
         try:
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             os.close(self.fd)
             raise OutputError(f"{self.path} is being written by another process") from None
+        except OSError:
+            # some network file systems have no locks: then two runs are not told apart
+            pass
         os.ftruncate(self.fd, 0)
 
     def __enter__(self) -> PartFile:

@@ -98,7 +98,8 @@ def stream(
     for job in jobs:
         for number, (target, digest) in enumerate(zip(job.targets, job.hashes.digests(), strict=True)):
             total = sum(job.errors[index][number] for index in sorted(job.errors))
-            rmse = sqrt(total / job.tensor.n_params) if measure else None
+            # the last digits depend on where the slabs are cut
+            rmse = float(f"{sqrt(total / job.tensor.n_params):.7e}") if measure else None
             written[target.output][job.tensor.name] = WrittenTensor(job.tensor.name, digest, rmse)
     return written
 
