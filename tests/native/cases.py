@@ -24,7 +24,7 @@ USES_IMPORTANCE = (
     *ON_GRID,
 )
 
-NEEDS_IMPORTANCE = tuple(qtype for qtype in (types.IQ2_XXS, types.IQ2_XS, types.IQ1_S) if qtype in QUANTIZED)
+NEEDS_IMPORTANCE = (types.IQ2_XXS, types.IQ2_XS, types.IQ1_S)
 
 # ggml aborts where squares of weights overflow.
 OVERFLOWING = ("huge", "largest finite", "any bits", "near powers of two")

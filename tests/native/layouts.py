@@ -29,6 +29,8 @@ FIELDS: dict[QType, tuple[tuple[str, int], ...]] = {
     types.IQ2_S: (("d", 2), ("qs", 32), ("signs", 32), ("qh", 8), ("scales", 8)),
     types.IQ3_XXS: (("d", 2), ("qs", 64), ("scales", 32)),
     types.IQ3_S: (("d", 2), ("qs", 64), ("qh", 8), ("signs", 32), ("scales", 4)),
+    types.IQ1_S: (("d", 2), ("qs", 32), ("qh", 16)),
+    types.IQ1_M: (("qs", 32), ("qh", 16), ("scales", 8)),
     types.Q1_0: (("d", 2), ("qs", 16)),
     types.Q2_0: (("d", 2), ("qs", 16)),
     types.TQ1_0: (("qs", 48), ("qh", 4), ("d", 2)),

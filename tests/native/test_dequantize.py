@@ -28,6 +28,8 @@ def random_blocks(qtype: QType, count: int) -> NDArray[np.uint8]:
         data[:, offset + 1] &= 0xBF
     if qtype in (types.F16, types.BF16):
         data[:, 1] &= 0xBF
+    if qtype == types.IQ1_M:
+        data[:, 55] &= 0xBF
     if qtype == types.Q8_K:
         data[:, 3] &= 0xBF
     return data

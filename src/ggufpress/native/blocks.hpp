@@ -189,6 +189,28 @@ struct [[gnu::packed]] BlockIQ3_S {
     uint8_t scales[4];
 };
 
+/// 256 weights in 8 groups of 32, each d * (2 * scale + 1) times -1, 0 or 1 of a point of the grid of 2048 points in 8
+/// dimensions, all shifted by 1/8 or -1/8. qs: low bits of indices. qh: per group four times 3 high bits, 3 bits of
+/// scale, and a bit that is set for -1/8.
+struct [[gnu::packed]] BlockIQ1_S {
+    uint16_t d;
+    uint8_t qs[32];
+    uint16_t qh[8];
+};
+
+/// As IQ1_S in 16 groups of 16 with a shift per point. qh: per group twice 3 high bits of an index and the bit of the
+/// shift. scales: per four groups 3 bits each and 4 bits of the half float d, lowest first.
+struct [[gnu::packed]] BlockIQ1_M {
+    uint8_t qs[32];
+    uint8_t qh[16];
+    uint16_t scales[4];
+
+    uint16_t d() const {
+        return static_cast<uint16_t>(scales[0] >> 12 | (scales[1] >> 12) << 4 | (scales[2] >> 12) << 8 |
+                                     (scales[3] >> 12) << 12);
+    }
+};
+
 /// 128 weights, each d or -d; bit i % 8 of qs[i / 8] is set for d.
 struct [[gnu::packed]] BlockQ1_0 {
     uint16_t d;
@@ -237,6 +259,7 @@ static_assert(sizeof(BlockQ8_K) == 292 && sizeof(BlockQ1_0) == 18 && sizeof(Bloc
 static_assert(sizeof(BlockIQ4_NL) == 18 && sizeof(BlockIQ4_XS) == 136);
 static_assert(sizeof(BlockIQ2_XXS) == 66 && sizeof(BlockIQ2_XS) == 74 && sizeof(BlockIQ2_S) == 82);
 static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
+static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
 static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66);
 static_assert(sizeof(BlockMXFP4) == 17 && sizeof(BlockNVFP4) == 36);
 
@@ -269,6 +292,8 @@ constexpr BlockSize block_size(int type) {
         case IQ2_S: return {SUPER, sizeof(BlockIQ2_S)};
         case IQ3_XXS: return {SUPER, sizeof(BlockIQ3_XXS)};
         case IQ3_S: return {SUPER, sizeof(BlockIQ3_S)};
+        case IQ1_S: return {SUPER, sizeof(BlockIQ1_S)};
+        case IQ1_M: return {SUPER, sizeof(BlockIQ1_M)};
         case Q1_0: return {128, sizeof(BlockQ1_0)};
         case Q2_0: return {64, sizeof(BlockQ2_0)};
         case TQ1_0: return {SUPER, sizeof(BlockTQ1_0)};
@@ -304,6 +329,7 @@ constexpr HalfScales half_scales(int type) {
         case IQ2_S: return {1, {offsetof(BlockIQ2_S, d)}};
         case IQ3_XXS: return {1, {offsetof(BlockIQ3_XXS, d)}};
         case IQ3_S: return {1, {offsetof(BlockIQ3_S, d)}};
+        case IQ1_S: return {1, {offsetof(BlockIQ1_S, d)}};
         case Q1_0: return {1, {offsetof(BlockQ1_0, d)}};
         case Q2_0: return {1, {offsetof(BlockQ2_0, d)}};
         case TQ1_0: return {1, {offsetof(BlockTQ1_0, d)}};
