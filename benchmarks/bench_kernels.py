@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from ggufpress import _native
 from ggufpress.quant.types import F32, QType, qtype_named
 from tests.native import ggml_oracle
-from tests.native.layouts import QUANTIZED, USES_IMPORTANCE
+from tests.native.cases import NEEDS_IMPORTANCE, QUANTIZED, USES_IMPORTANCE
 
 
 def best_seconds(ours: Callable[[], object], ggmls: Callable[[], object], repeat: int) -> tuple[float, float]:
@@ -55,7 +55,7 @@ def quantize_seconds(
 
 def dequantize_seconds(x: NDArray[np.float32], qtype: QType, repeat: int) -> tuple[float, float]:
     cols = x.shape[1]
-    blocks, out, wanted = ggml_oracle.quantize(x, qtype), np.empty_like(x), np.empty_like(x)
+    blocks, out, wanted = ggml_oracle.quantize(x, qtype, np.ones(cols, np.float32)), np.empty_like(x), np.empty_like(x)
     to_float = ggml_oracle.library().ggml_get_type_traits(qtype.id).contents.to_float
     seconds = best_seconds(
         lambda: _native.dequantize(blocks, qtype.id, out, cols),
@@ -94,11 +94,11 @@ def main() -> None:
         _native.set_isa(name)
         for qtype in chosen:
             cells: list[str] = []
-            for weights in (None, importance if qtype in USES_IMPORTANCE else None):
-                if cells and weights is None:
+            for weighted in (False, True):
+                if qtype not in USES_IMPORTANCE if weighted else qtype in NEEDS_IMPORTANCE:
                     cells.append("")
                     continue
-                ours, ggmls = quantize_seconds(x, qtype, weights, options.repeat)
+                ours, ggmls = quantize_seconds(x, qtype, importance if weighted else None, options.repeat)
                 cells.append(f"{x.size / ours / 1e6:.0f} ({ggmls / ours:.1f}x)")
             ours, ggmls = dequantize_seconds(x, qtype, options.repeat)
             cells.append(f"{x.nbytes / ours / 1e9:.1f} ({ggmls / ours:.1f}x)")

@@ -24,6 +24,13 @@ FIELDS: dict[QType, tuple[tuple[str, int], ...]] = {
     types.Q8_K: (("d", 4), ("qs", 256), ("sums", 32)),
     types.IQ4_NL: (("d", 2), ("qs", 16)),
     types.IQ4_XS: (("d", 2), ("scales_h", 2), ("scales_l", 4), ("qs", 128)),
+    types.IQ2_XXS: (("d", 2), ("qs", 64)),
+    types.IQ2_XS: (("d", 2), ("qs", 64), ("scales", 8)),
+    types.IQ2_S: (("d", 2), ("qs", 32), ("signs", 32), ("qh", 8), ("scales", 8)),
+    types.IQ3_XXS: (("d", 2), ("qs", 64), ("scales", 32)),
+    types.IQ3_S: (("d", 2), ("qs", 64), ("qh", 8), ("signs", 32), ("scales", 4)),
+    types.IQ1_S: (("d", 2), ("qs", 32), ("qh", 16)),
+    types.IQ1_M: (("qs", 32), ("qh", 16), ("scales", 8)),
     types.Q1_0: (("d", 2), ("qs", 16)),
     types.Q2_0: (("d", 2), ("qs", 16)),
     types.TQ1_0: (("qs", 48), ("qh", 4), ("d", 2)),
@@ -31,15 +38,6 @@ FIELDS: dict[QType, tuple[tuple[str, int], ...]] = {
     types.MXFP4: (("e", 1), ("qs", 16)),
     types.NVFP4: (("d", 4), ("qs", 32)),
 }
-
-DEQUANTIZED = tuple(FIELDS)
-
-QUANTIZED = tuple(qtype for qtype in FIELDS if qtype not in (types.Q8_K, types.NVFP4))
-
-USES_IMPORTANCE = (
-    types.Q4_0, types.Q4_1, types.Q5_0, types.Q5_1, types.Q2_K, types.Q3_K, types.Q4_K, types.Q5_K, types.Q6_K,
-    types.IQ4_NL, types.IQ4_XS,
-)  # fmt: skip
 
 
 def offset_of(qtype: QType, field: str) -> int:

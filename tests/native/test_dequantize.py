@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from ggufpress import _native
 from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType
-from tests.native import ggml_oracle, inputs
-from tests.native.layouts import DEQUANTIZED, QUANTIZED, half_scales
+from tests.native import ggml_oracle
+from tests.native.cases import CASES, DEQUANTIZED, expected, name_of
+from tests.native.layouts import half_scales
 
 
 def dequantize(data: NDArray[np.uint8], qtype: QType, cols: int) -> NDArray[np.float32]:
@@ -27,6 +28,8 @@ def random_blocks(qtype: QType, count: int) -> NDArray[np.uint8]:
         data[:, offset + 1] &= 0xBF
     if qtype in (types.F16, types.BF16):
         data[:, 1] &= 0xBF
+    if qtype == types.IQ1_M:
+        data[:, 55] &= 0xBF
     if qtype == types.Q8_K:
         data[:, 3] &= 0xBF
     return data
@@ -39,10 +42,9 @@ def test_random_blocks(qtype: QType, isa: str) -> None:
     assert np.array_equal(made.view(np.uint32), wanted.view(np.uint32))
 
 
-@pytest.mark.parametrize("family", inputs.FAMILIES)
-@pytest.mark.parametrize("qtype", QUANTIZED, ids=str)
+@pytest.mark.parametrize(("qtype", "family"), CASES, ids=name_of)
 def test_quantized_rows(qtype: QType, family: str, isa: str) -> None:
-    data = ggml_oracle.quantize(inputs.weights(family, 3, 1280), qtype)
+    data = expected(qtype, family, (3, 1280), "ones")
     made, wanted = dequantize(data, qtype, 1280), ggml_oracle.dequantize(data, qtype, 1280)
     assert np.array_equal(made, wanted, equal_nan=True)
 

@@ -12,7 +12,8 @@ from ggufpress import _native
 from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType
 from tests.native import ggml_oracle, inputs
-from tests.native.layouts import QUANTIZED, USES_IMPORTANCE, first_difference
+from tests.native.cases import CASES, NEEDS_IMPORTANCE, QUANTIZED, USES_IMPORTANCE, expected, name_of
+from tests.native.layouts import first_difference
 
 
 def quantize(x: NDArray[np.float32], qtype: QType, importance: NDArray[np.float32] | None = None) -> NDArray[np.uint8]:
@@ -22,19 +23,24 @@ def quantize(x: NDArray[np.float32], qtype: QType, importance: NDArray[np.float3
     return out
 
 
-@pytest.mark.parametrize("family", inputs.FAMILIES)
-@pytest.mark.parametrize("qtype", QUANTIZED, ids=str)
+@pytest.mark.parametrize(("qtype", "family"), [case for case in CASES if case[0] not in NEEDS_IMPORTANCE], ids=name_of)
 def test_bytes_are_ggmls(qtype: QType, family: str, isa: str) -> None:
     x = inputs.weights(family, 5, 1792)
-    assert first_difference(quantize(x, qtype), ggml_oracle.quantize(x, qtype), qtype) is None
+    assert first_difference(quantize(x, qtype), expected(qtype, family, x.shape, None), qtype) is None
 
 
-@pytest.mark.parametrize("kind", inputs.IMPORTANCES)
-@pytest.mark.parametrize("family", inputs.FAMILIES)
-@pytest.mark.parametrize("qtype", USES_IMPORTANCE, ids=str)
-def test_bytes_with_importance_are_ggmls(qtype: QType, family: str, kind: str, isa: str) -> None:
-    x, importance = inputs.weights(family, 3, 1280), inputs.importance(kind, 1280)
-    assert first_difference(quantize(x, qtype, importance), ggml_oracle.quantize(x, qtype, importance), qtype) is None
+@pytest.mark.parametrize(("qtype", "family"), [case for case in CASES if case[0] in USES_IMPORTANCE], ids=name_of)
+def test_bytes_with_importance_are_ggmls(qtype: QType, family: str, isa: str) -> None:
+    x = inputs.weights(family, 3, 1280)
+    for kind in inputs.IMPORTANCES:
+        made = quantize(x, qtype, inputs.importance(kind, 1280))
+        assert first_difference(made, expected(qtype, family, x.shape, kind), qtype) is None, kind
+
+
+@pytest.mark.parametrize("qtype", NEEDS_IMPORTANCE, ids=str)
+def test_types_that_need_importance(qtype: QType) -> None:
+    with pytest.raises(ValueError, match="this type needs importance weights"):
+        quantize(inputs.weights("normal", 1, 256), qtype)
 
 
 @pytest.mark.parametrize("qtype", [qtype for qtype in QUANTIZED if qtype not in USES_IMPORTANCE], ids=str)
@@ -49,6 +55,8 @@ def test_every_row_length(qtype: QType, isa: str) -> None:
         x = inputs.weights("normal", 3, blocks * qtype.block)
         importance = inputs.importance("squares", blocks * qtype.block)
         for weights in (None, importance):
+            if weights is None and qtype in NEEDS_IMPORTANCE:
+                continue
             wanted = ggml_oracle.quantize(x, qtype, weights)
             assert first_difference(quantize(x, qtype, weights), wanted, qtype) is None
 
@@ -76,7 +84,7 @@ def blocks_of_floats(draw: st.DrawFn) -> NDArray[np.float32]:
 @settings(max_examples=40, deadline=None)
 @given(x=blocks_of_floats(), weighted=st.booleans())
 def test_scalar_and_simd_agree_on_arbitrary_floats(qtype: QType, x: NDArray[np.float32], weighted: bool) -> None:
-    importance = inputs.importance("squares", 256) if weighted else None
+    importance = inputs.importance("squares", 256) if weighted or qtype in NEEDS_IMPORTANCE else None
     before = _native.isa()
     try:
         made = {}

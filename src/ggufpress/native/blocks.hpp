@@ -21,8 +21,15 @@ enum TypeId : int {
     Q5_K = 13,
     Q6_K = 14,
     Q8_K = 15,
+    IQ2_XXS = 16,
+    IQ2_XS = 17,
+    IQ3_XXS = 18,
+    IQ1_S = 19,
     IQ4_NL = 20,
+    IQ3_S = 21,
+    IQ2_S = 22,
     IQ4_XS = 23,
+    IQ1_M = 29,
     BF16 = 30,
     TQ1_0 = 34,
     TQ2_0 = 35,
@@ -141,6 +148,69 @@ struct [[gnu::packed]] BlockIQ4_XS {
     uint8_t qs[128];
 };
 
+/// 256 weights in 8 groups of 32, each d * (scale + 0.5) / 4 times sign and value (8, 25, 43) of a point of the grid of
+/// 256 points in 8 dimensions. Per group 8 bytes: four indices, then four times 7 bits of signs and 4 bits of scale.
+struct [[gnu::packed]] BlockIQ2_XXS {
+    uint16_t d;
+    uint32_t qs[16];
+};
+
+/// As IQ2_XXS in 16 groups of 16, with 512 points. qs: 9 bits of index, 7 bits of signs. Scales are nibbles.
+struct [[gnu::packed]] BlockIQ2_XS {
+    uint16_t d;
+    uint16_t qs[32];
+    uint8_t scales[8];
+};
+
+/// As IQ2_XS with 1024 points and all eight signs. Bits 2 * (i % 4) of qh[i / 4] are the high bits of index i.
+struct [[gnu::packed]] BlockIQ2_S {
+    uint16_t d;
+    uint8_t qs[32];
+    uint8_t signs[32];
+    uint8_t qh[8];
+    uint8_t scales[8];
+};
+
+/// 256 weights in 8 groups of 32, each d * (scale + 0.5) / 2 times sign and value (4, 12, 20, 28, 36, 44, 52, 62) of a
+/// point of the grid of 256 points in 4 dimensions. scales: per group four times 7 bits of signs and 4 bits of scale.
+struct [[gnu::packed]] BlockIQ3_XXS {
+    uint16_t d;
+    uint8_t qs[64];
+    uint32_t scales[8];
+};
+
+/// 256 weights in 8 groups of 32, each d * (1 + 2 * scale) times sign and value (1, 3 ... 15) of a point of the grid of
+/// 512 points in 4 dimensions. Bit i % 8 of qh[i / 8] is the ninth bit of index i. Scales are nibbles.
+struct [[gnu::packed]] BlockIQ3_S {
+    uint16_t d;
+    uint8_t qs[64];
+    uint8_t qh[8];
+    uint8_t signs[32];
+    uint8_t scales[4];
+};
+
+/// 256 weights in 8 groups of 32, each d * (2 * scale + 1) times -1, 0 or 1 of a point of the grid of 2048 points in 8
+/// dimensions, all shifted by 1/8 or -1/8. qs: low bits of indices. qh: per group four times 3 high bits, 3 bits of
+/// scale, and a bit that is set for -1/8.
+struct [[gnu::packed]] BlockIQ1_S {
+    uint16_t d;
+    uint8_t qs[32];
+    uint16_t qh[8];
+};
+
+/// As IQ1_S in 16 groups of 16 with a shift per point. qh: per group twice 3 high bits of an index and the bit of the
+/// shift. scales: per four groups 3 bits each and 4 bits of the half float d, lowest first.
+struct [[gnu::packed]] BlockIQ1_M {
+    uint8_t qs[32];
+    uint8_t qh[16];
+    uint16_t scales[4];
+
+    uint16_t d() const {
+        return static_cast<uint16_t>(scales[0] >> 12 | (scales[1] >> 12) << 4 | (scales[2] >> 12) << 8 |
+                                     (scales[3] >> 12) << 12);
+    }
+};
+
 /// 128 weights, each d or -d; bit i % 8 of qs[i / 8] is set for d.
 struct [[gnu::packed]] BlockQ1_0 {
     uint16_t d;
@@ -187,6 +257,9 @@ static_assert(sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176 && sizeof(Blo
 static_assert(offsetof(BlockQ6_K, d) == 208);
 static_assert(sizeof(BlockQ8_K) == 292 && sizeof(BlockQ1_0) == 18 && sizeof(BlockQ2_0) == 18);
 static_assert(sizeof(BlockIQ4_NL) == 18 && sizeof(BlockIQ4_XS) == 136);
+static_assert(sizeof(BlockIQ2_XXS) == 66 && sizeof(BlockIQ2_XS) == 74 && sizeof(BlockIQ2_S) == 82);
+static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
+static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
 static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66);
 static_assert(sizeof(BlockMXFP4) == 17 && sizeof(BlockNVFP4) == 36);
 
@@ -214,6 +287,13 @@ constexpr BlockSize block_size(int type) {
         case Q8_K: return {SUPER, sizeof(BlockQ8_K)};
         case IQ4_NL: return {32, sizeof(BlockIQ4_NL)};
         case IQ4_XS: return {SUPER, sizeof(BlockIQ4_XS)};
+        case IQ2_XXS: return {SUPER, sizeof(BlockIQ2_XXS)};
+        case IQ2_XS: return {SUPER, sizeof(BlockIQ2_XS)};
+        case IQ2_S: return {SUPER, sizeof(BlockIQ2_S)};
+        case IQ3_XXS: return {SUPER, sizeof(BlockIQ3_XXS)};
+        case IQ3_S: return {SUPER, sizeof(BlockIQ3_S)};
+        case IQ1_S: return {SUPER, sizeof(BlockIQ1_S)};
+        case IQ1_M: return {SUPER, sizeof(BlockIQ1_M)};
         case Q1_0: return {128, sizeof(BlockQ1_0)};
         case Q2_0: return {64, sizeof(BlockQ2_0)};
         case TQ1_0: return {SUPER, sizeof(BlockTQ1_0)};
@@ -244,6 +324,12 @@ constexpr HalfScales half_scales(int type) {
         case Q6_K: return {1, {offsetof(BlockQ6_K, d)}};
         case IQ4_NL: return {1, {offsetof(BlockIQ4_NL, d)}};
         case IQ4_XS: return {1, {offsetof(BlockIQ4_XS, d)}};
+        case IQ2_XXS: return {1, {offsetof(BlockIQ2_XXS, d)}};
+        case IQ2_XS: return {1, {offsetof(BlockIQ2_XS, d)}};
+        case IQ2_S: return {1, {offsetof(BlockIQ2_S, d)}};
+        case IQ3_XXS: return {1, {offsetof(BlockIQ3_XXS, d)}};
+        case IQ3_S: return {1, {offsetof(BlockIQ3_S, d)}};
+        case IQ1_S: return {1, {offsetof(BlockIQ1_S, d)}};
         case Q1_0: return {1, {offsetof(BlockQ1_0, d)}};
         case Q2_0: return {1, {offsetof(BlockQ2_0, d)}};
         case TQ1_0: return {1, {offsetof(BlockTQ1_0, d)}};

@@ -7,6 +7,9 @@
 
 namespace ggufpress {
 
+/// Whether a type can only be quantized with importance. Source: ggml_quantize_requires_imatrix of ggml/src/ggml.c.
+constexpr bool needs_importance(int type) { return type == IQ2_XXS || type == IQ2_XS || type == IQ1_S; }
+
 /// Weights handed to a kernel at once are whole blocks, at most this many: they stay in the first-level cache.
 constexpr int CHUNK = 4096;
 

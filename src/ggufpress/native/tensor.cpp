@@ -66,6 +66,25 @@ void repeat_importance(const float* importance, int64_t cols, int64_t first, int
     }
 }
 
+bool is_finite_half(uint16_t half) { return (half & 0x7c00) != 0x7c00; }
+
+bool has_finite_scales(int type, const uint8_t* block) {
+    if (type == MXFP4) return block[offsetof(BlockMXFP4, e)] != 0xff;
+    if (type == Q8_K) {
+        uint32_t bits;
+        std::memcpy(&bits, block + offsetof(BlockQ8_K, d), sizeof bits);
+        return (bits & 0x7f800000) != 0x7f800000;
+    }
+    if (type == IQ1_M) return is_finite_half(reinterpret_cast<const BlockIQ1_M*>(block)->d());
+    const HalfScales scales = half_scales(type);
+    for (int s = 0; s < scales.count; ++s) {
+        uint16_t half;
+        std::memcpy(&half, block + scales.offset[s], sizeof half);
+        if (!is_finite_half(half)) return false;
+    }
+    return true;
+}
+
 }  // namespace
 
 int64_t convert(const Kernels& kernels, const uint8_t* src, int src_type, int via_type, uint8_t* dst, int dst_type,
@@ -144,21 +163,8 @@ int64_t first_bad_block(const Kernels& kernels, const uint8_t* data, int type, i
         }
         return -1;
     }
-    const HalfScales scales = half_scales(type);
-    const int exponent = type == MXFP4 ? static_cast<int>(offsetof(BlockMXFP4, e)) : -1;
-    for (int64_t i = 0; i < blocks; ++i) {
-        for (int s = 0; s < scales.count; ++s) {
-            uint16_t half;
-            std::memcpy(&half, data + i * size.bytes + scales.offset[s], sizeof half);
-            if ((half & 0x7c00) == 0x7c00) return i;
-        }
-        if (exponent >= 0 && data[i * size.bytes + exponent] == 0xff) return i;
-        if (type == Q8_K) {
-            uint32_t bits;
-            std::memcpy(&bits, data + i * size.bytes, sizeof bits);
-            if ((bits & 0x7f800000) == 0x7f800000) return i;
-        }
-    }
+    for (int64_t i = 0; i < blocks; ++i)
+        if (!has_finite_scales(type, data + i * size.bytes)) return i;
     return -1;
 }
 

@@ -1,0 +1,271 @@
+// Types of three levels on a grid, shifted up or down by an eighth: IQ1_S with a shift per 32 weights, IQ1_M with a
+// shift per 8. Facts from ggml/src/ggml-quants.c.
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <cstring>
+
+#include "../grids/grid.hpp"
+#include "fit.hpp"
+#include "kernels.hpp"
+
+namespace ggufpress::scalar {
+
+/// Values of the digits 0, 1, 2: shifted up, shifted down.
+constexpr float SHIFTED[2][3] = {{-0.875f, 0.125f, 1.125f}, {-1.125f, -0.125f, 0.875f}};
+
+/// What a group became. A group of zeros has scale 0 and nothing else.
+struct ShiftedGroup {
+    float scale;
+    /// Indices of points: four in 32 weights, two in 16.
+    uint16_t points[4];
+    /// Which of SHIFTED each point uses.
+    uint8_t down[4];
+};
+
+/// A split of the sorted weights into digits: those before first get 0, those before second 1, the others 2.
+struct Split {
+    float scale = 0;
+    int first = -1;
+    int second = -1;
+    int shifts = 0;
+    float score = -FLT_MAX;
+
+    /// Takes the candidate if its best scale explains more.
+    void consider(float sum_qx, float sum_q2, int i1, int i2, int with_shifts) {
+        if (!(sum_q2 > 0 && sum_qx * sum_qx > score * sum_q2)) return;
+        scale = sum_qx / sum_q2;
+        score = scale * sum_qx;
+        first = i1;
+        second = i2;
+        shifts = with_shifts;
+    }
+};
+
+/// The best split of 32 weights, the same shift for all; shifts is 0 (up) or 1.
+static Split best_split_of_32(const float* x, const float* w, const int* order) {
+    float sum_x[33] = {}, sum_w[33] = {};
+    for (int j = 0; j < 32; ++j) {
+        sum_x[j + 1] = sum_x[j] + w[order[j]] * x[order[j]];
+        sum_w[j + 1] = sum_w[j] + w[order[j]];
+    }
+    Split best;
+    for (int i1 = 0; i1 <= 32; ++i1) {
+        for (int i2 = i1; i2 <= 32; ++i2) {
+            const float x1 = sum_x[i2] - sum_x[i1], x2 = sum_x[32] - sum_x[i2];
+            const float w1 = sum_w[i2] - sum_w[i1], w2 = sum_w[32] - sum_w[i2];
+            for (int down = 0; down < 2; ++down) {
+                const float* v = SHIFTED[down];
+                best.consider(sum_x[i1] * v[0] + x1 * v[1] + x2 * v[2],
+                              sum_w[i1] * v[0] * v[0] + w1 * v[1] * v[1] + w2 * v[2] * v[2], i1, i2, down);
+            }
+        }
+    }
+    return best;
+}
+
+/// The best split of 16 weights with a shift per 8; bit 1 of shifts is that of the first 8, bit 0 of the others.
+static Split best_split_of_16(const float* x, const float* w, const int* order) {
+    float sum_x[2][17] = {}, sum_w[2][17] = {};
+    for (int j = 0; j < 16; ++j) {
+        const int i = order[j];
+        for (int half = 0; half < 2; ++half) {
+            sum_x[half][j + 1] = i / 8 == half ? sum_x[half][j] + w[i] * x[i] : sum_x[half][j];
+            sum_w[half][j + 1] = i / 8 == half ? sum_w[half][j] + w[i] : sum_w[half][j];
+        }
+    }
+    Split best;
+    for (int i1 = 0; i1 <= 16; ++i1) {
+        for (int i2 = i1; i2 <= 16; ++i2) {
+            // Digits differ by 1: all weights at the value of digit 2, less one for each bound passed.
+            float qx[2][2], q2[2][2];
+            for (int half = 0; half < 2; ++half) {
+                for (int down = 0; down < 2; ++down) {
+                    const float *v = SHIFTED[down], *sx = sum_x[half], *sw = sum_w[half];
+                    qx[half][down] = sx[16] * v[2] - (sx[i1] + sx[i2]);
+                    q2[half][down] = sw[16] * v[2] * v[2] + sw[i1] * (v[0] * v[0] - v[1] * v[1]) +
+                                     sw[i2] * (v[1] * v[1] - v[2] * v[2]);
+                }
+            }
+            for (int shifts = 0; shifts < 4; ++shifts)
+                best.consider(qx[0][shifts >> 1] + qx[1][shifts & 1], q2[0][shifts >> 1] + q2[1][shifts & 1], i1, i2,
+                              shifts);
+        }
+    }
+    return best;
+}
+
+/// The code itself if it is a point, else its nearest neighbour with the digits' shifted values.
+static int nearest_shifted(const Grid& grid, int code, const float* x, const float* w, float scale, const float* values) {
+    if (grid.index_of(code) >= 0) return code;
+    const Grid::Neighbours neighbours = grid.neighbours_of(code);
+    float best = FLT_MAX;
+    int point = neighbours.codes[0];
+    for (int j = 0; j < neighbours.count; ++j) {
+        float error = 0;
+        for (int i = 0; i < 8; ++i) {
+            const float diff = scale * values[grid.digit(neighbours.codes[j], i)] - x[i];
+            error += w[i] * diff * diff;
+        }
+        if (error < best) {
+            best = error;
+            point = neighbours.codes[j];
+        }
+    }
+    return point;
+}
+
+/// Splits n = 16 or 32 weights in the best way, puts the digits on the grid, and if that moved any finds the best scale
+/// again.
+static ShiftedGroup fit_group(const float* x, const float* w, int n, float tiny) {
+    const Grid& grid = grid_of_iq1();
+    ShiftedGroup group = {};
+    float size = std::fabs(x[0]);
+    for (int i = 1; i < n; ++i) size = size > std::fabs(x[i]) ? size : std::fabs(x[i]);
+    if (size < tiny) return group;
+    int order[32];
+    for (int i = 0; i < n; ++i) order[i] = i;
+    std::stable_sort(order, order + n, [&](int a, int b) { return x[a] < x[b]; });
+    Split split = n == 32 ? best_split_of_32(x, w, order) : best_split_of_16(x, w, order);
+    if (split.first < 0) return group;
+    int digits[32];
+    for (int j = 0; j < n; ++j) digits[order[j]] = j < split.first ? 0 : j < split.second ? 1 : 2;
+    if (split.scale < 0) {
+        for (int i = 0; i < n; ++i) digits[i] = 2 - digits[i];
+        split.scale = -split.scale;
+        split.shifts = n == 32 ? 1 - split.shifts : 3 - split.shifts;
+    }
+
+    bool moved = false;
+    int codes[4];
+    for (int p = 0; p < n / 8; ++p) {
+        group.down[p] = static_cast<uint8_t>(n == 32 ? split.shifts : split.shifts >> (1 - p) & 1);
+        int code = 0;
+        for (int i = 0; i < 8; ++i) code |= digits[8 * p + i] << 2 * i;
+        codes[p] = nearest_shifted(grid, code, x + 8 * p, w + 8 * p, split.scale, SHIFTED[group.down[p]]);
+        moved = moved || grid.index_of(code) < 0;
+        group.points[p] = static_cast<uint16_t>(grid.index_of(codes[p]));
+    }
+    group.scale = split.scale;
+    if (!moved) return group;
+    float sum_qx = 0, sum_q2 = 0;
+    for (int i = 0; i < n; ++i) {
+        const float q = SHIFTED[group.down[i / 8]][grid.digit(codes[i / 8], i % 8)];
+        sum_qx += w[i] * q * x[i];
+        sum_q2 += w[i] * q * q;
+    }
+    if (sum_qx > 0 && sum_q2 > 0) group.scale = sum_qx / sum_q2;
+    return group;
+}
+
+/// Weights of a super-block: as IQ3 types have them.
+static void weights_of(const float* x, const float* importance, float (&w)[SUPER]) {
+    float sum_sq = 0;
+    for (int i = 0; i < SUPER; ++i) sum_sq += x[i] * x[i];
+    const float mean_sq = 2 * sum_sq / SUPER;
+    for (int i = 0; i < SUPER; ++i) w[i] = importance ? importance[i] * std::sqrt(mean_sq + x[i] * x[i]) : x[i] * x[i];
+}
+
+static float largest_scale(const ShiftedGroup* groups, int count) {
+    float largest = 0;
+    for (int g = 0; g < count; ++g) largest = largest > groups[g].scale ? largest : groups[g].scale;
+    return largest;
+}
+
+/// A scale in units of d as one of 1, 3 ... 15.
+static int stored_scale(float scale, float inverse_d) {
+    return clamp(nearest_int(0.5f * (inverse_d * scale - 1)), 0, 7);
+}
+
+void quantize_iq1_s(const Chunk& chunk, uint8_t* out) {
+    auto* block = reinterpret_cast<BlockIQ1_S*>(out);
+    for (int start = 0; start < chunk.n; start += SUPER, ++block) {
+        const float* x = chunk.x + start;
+        float w[SUPER];
+        weights_of(x, chunk.importance + start, w);
+        ShiftedGroup groups[8];
+        for (int g = 0; g < 8; ++g) groups[g] = fit_group(x + 32 * g, w + 32 * g, 32, 1e-12f);
+        const float largest = largest_scale(groups, 8), d = largest / 15;
+        block->d = to_f16(d * 1.125f);
+        for (int g = 0; g < 8; ++g) {
+            int high = 0;
+            for (int p = 0; p < 4; ++p) {
+                block->qs[4 * g + p] = static_cast<uint8_t>(groups[g].points[p]);
+                high |= groups[g].points[p] >> 8 << 3 * p;
+            }
+            if (largest != 0) high |= stored_scale(groups[g].scale, 1 / d) << 12 | groups[g].down[0] << 15;
+            block->qh[g] = static_cast<uint16_t>(high);
+        }
+    }
+}
+
+/// d is fitted once more to all weights, given everything else.
+void quantize_iq1_m(const Chunk& chunk, uint8_t* out) {
+    const Grid& grid = grid_of_iq1();
+    auto* block = reinterpret_cast<BlockIQ1_M*>(out);
+    for (int start = 0; start < chunk.n; start += SUPER, ++block) {
+        const float* x = chunk.x + start;
+        float w[SUPER];
+        weights_of(x, chunk.importance ? chunk.importance + start : nullptr, w);
+        ShiftedGroup groups[16];
+        for (int g = 0; g < 16; ++g) groups[g] = fit_group(x + 16 * g, w + 16 * g, 16, 1e-7f);
+        const float largest = largest_scale(groups, 16);
+        float d = largest / 15;
+        const float inverse = 1 / d;
+        std::memset(block->scales, 0, sizeof block->scales);
+        float sum_qx = 0, sum_q2 = 0;
+        for (int g = 0; g < 16; ++g) {
+            int high = 0;
+            for (int p = 0; p < 2; ++p) {
+                block->qs[2 * g + p] = static_cast<uint8_t>(groups[g].points[p]);
+                high |= groups[g].points[p] >> 8 << 4 * p;
+                if (largest != 0) high |= groups[g].down[p] << (4 * p + 3);
+            }
+            block->qh[g] = static_cast<uint8_t>(high);
+            if (largest == 0) continue;
+            const int scale = stored_scale(groups[g].scale, inverse);
+            block->scales[g / 4] = static_cast<uint16_t>(block->scales[g / 4] | scale << g % 4 * 3);
+            for (int i = 0; i < 16; ++i) {
+                const int digit = grid.digit(grid.point(groups[g].points[i / 8]), i % 8), at = 16 * g + i;
+                const float q = SHIFTED[groups[g].down[i / 8]][digit] * static_cast<float>(2 * scale + 1);
+                sum_qx += w[at] * q * x[at];
+                sum_q2 += w[at] * q * q;
+            }
+        }
+        if (largest == 0) continue;
+        if (sum_q2 > 0) d = sum_qx / sum_q2;
+        const uint16_t half = to_f16(d * 1.1125f);
+        for (int i = 0; i < 4; ++i)
+            block->scales[i] = static_cast<uint16_t>(block->scales[i] | (half >> 4 * i & 15) << 12);
+    }
+}
+
+static void write_point(int point, int down, float scale, float* x) {
+    const Grid& grid = grid_of_iq1();
+    const float shift = down ? -0.125f : 0.125f;
+    for (int i = 0; i < 8; ++i) x[i] = scale * (static_cast<float>(grid.digit(grid.point(point), i) - 1) + shift);
+}
+
+void dequantize_iq1_s(const uint8_t* in, int n, float* x) {
+    const auto* block = reinterpret_cast<const BlockIQ1_S*>(in);
+    for (int start = 0; start < n; start += SUPER, ++block) {
+        for (int i = 0; i < 32; ++i) {
+            const int high = block->qh[i / 4];
+            const float scale = from_f16(block->d) * static_cast<float>(2 * (high >> 12 & 7) + 1);
+            write_point(block->qs[i] | (high >> i % 4 * 3 & 7) << 8, high >> 15, scale, x + start + 8 * i);
+        }
+    }
+}
+
+void dequantize_iq1_m(const uint8_t* in, int n, float* x) {
+    const auto* block = reinterpret_cast<const BlockIQ1_M*>(in);
+    for (int start = 0; start < n; start += SUPER, ++block) {
+        for (int i = 0; i < 32; ++i) {
+            const int high = block->qh[i / 2] >> i % 2 * 4, scale = block->scales[i / 8] >> i / 2 % 4 * 3 & 7;
+            write_point(block->qs[i] | (high & 7) << 8, high >> 3 & 1,
+                        from_f16(block->d()) * static_cast<float>(2 * scale + 1), x + start + 8 * i);
+        }
+    }
+}
+
+}  // namespace ggufpress::scalar
