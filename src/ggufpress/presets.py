@@ -93,10 +93,8 @@ ALL: tuple[Preset, ...] = (
     Preset("Q1_0", 40, Q1_0, "1 bit, for models trained so"),
 )
 
-NO_KERNELS = frozenset(("IQ3_M", "IQ3_S"))
-
-PRESETS: tuple[Preset, ...] = tuple(p for p in ALL if not p.needs_imatrix and p.name not in NO_KERNELS)
-"""The presets that can be asked for: importance matrices cannot be read yet, and IQ3_S has no kernel yet."""
+PRESETS: tuple[Preset, ...] = tuple(preset for preset in ALL if not preset.needs_imatrix)
+"""The presets that can be asked for: importance matrices cannot be read yet."""
 
 BY_NAME = {preset.name: preset for preset in PRESETS}
 ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "FP32": "F32", "FP16": "F16"}
@@ -110,5 +108,5 @@ def preset_named(name: str) -> Preset:
         return BY_NAME[key]
     hint = f"known presets: {', '.join([AUTO, *BY_NAME])}"
     if any(preset.name == key for preset in ALL):
-        raise UsageError(f"{key} cannot be made yet: it needs an importance matrix or a kernel to come", hint=hint)
+        raise UsageError(f"{key} needs an importance matrix, and those cannot be read yet", hint=hint)
     raise UsageError(f"no preset is called {name!r}", hint=hint)
