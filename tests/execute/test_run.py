@@ -164,20 +164,26 @@ def test_a_disk_that_fills_leaves_nothing(tiny: Path, tmp_path: Path, monkeypatc
     assert names(tmp_path) == []
 
 
-def test_bytes_that_change_on_the_disk_are_found(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = recheck.recheck
+@pytest.mark.parametrize(
+    ("number", "message"), [(0, "header read back"), (7, "read back are not those that were computed")]
+)
+def test_bytes_that_change_on_the_way_to_the_disk_are_found(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, message: str
+) -> None:
+    calls = 0
+    original = os.pwrite
 
-    def flipped(path: Path, *rest: Any) -> str:
-        with path.open("r+b") as stream:
-            stream.seek(-1000, os.SEEK_END)
-            byte = stream.read(1)
-            stream.seek(-1000, os.SEEK_END)
-            stream.write(bytes([byte[0] ^ 1]))
-        return original(path, *rest)
+    def flipped(fd: int, data: Any, offset: int) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == number + 1:
+            data = bytearray(data)
+            data[len(data) // 2] ^= 1
+        return original(fd, data, offset)
 
-    monkeypatch.setattr("ggufpress.execute.run.recheck", flipped)
-    with pytest.raises(VerifyError, match="read back are not those that were computed"):
-        quantize(tiny, ["Q8_0"], output=tmp_path / "out")
+    monkeypatch.setattr(os, "pwrite", flipped)
+    with pytest.raises(VerifyError, match=message):
+        quantize(tiny, ["Q8_0"], output=tmp_path / "out", threads=1)
     assert names(tmp_path) == []
 
 

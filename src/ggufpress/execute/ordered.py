@@ -16,8 +16,11 @@ class OrderedHashes:
         self._next = 0
         self._lock = Lock()
 
-    def add(self, index: int, data: Sequence[memoryview], release: Callable[[], None]) -> None:
-        """Take slab `index`, one buffer per output. `release` is called once the buffers are no longer needed."""
+    def add(self, index: int, last: int, data: Sequence[memoryview], release: Callable[[], None]) -> bool:
+        """Take slab `index`, one buffer per output; whether all slabs up to `last` are hashed now.
+
+        `release` is called once the buffers are no longer needed.
+        """
         with self._lock:
             self._waiting[index] = (data, release)
             while self._next in self._waiting:
@@ -26,6 +29,7 @@ class OrderedHashes:
                     digest.update(buffer)
                 done()
                 self._next += 1
+            return self._next > last
 
     def digests(self) -> tuple[str, ...]:
         """The finished digests, in hexadecimal."""

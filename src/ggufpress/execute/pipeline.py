@@ -37,6 +37,9 @@ READ_AHEAD = 8
 Progress = Callable[[int, str], None]
 """Called with bytes of source just read and the name of the tensor; from any thread, one call at a time."""
 
+Finished = Callable[[int, str, str], None]
+"""Called with the number of an output, the name of one of its tensors and the sha256 of the tensor's bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class WrittenTensor:
@@ -80,20 +83,19 @@ def stream(
     memory: int = MEMORY,
     measure: bool = False,
     progress: Progress | None = None,
+    finished: Finished = lambda output, name, sha256: None,
 ) -> list[dict[str, WrittenTensor]]:
-    """Write header and tensors of every output of `plan` into `parts`; returns what was computed, by output and name.
+    """Write the tensors of every output of `plan` into `parts`; returns what was computed, by output and name.
 
     `parts` stand in the order of `plan.outputs`. `memory` bounds the buffers, in bytes. `measure` also computes the error
-    of each tensor. Raises InputError where `memory` is too small for a row, WeightError for weights that are not finite,
-    CheckpointError and OutputError for failing files.
+    of each tensor. `finished` is told when all bytes of a tensor are written. Raises InputError where `memory` is too
+    small for a row, WeightError for weights that are not finite, CheckpointError and OutputError for failing files.
     """
     threads = threads or len(os.sched_getaffinity(0))
     jobs = _jobs(plan, parts)
     slot_bytes, n_slots = _slots(jobs, memory, threads)
-    for part, output in zip(parts, plan.outputs, strict=True):
-        part.write_at(0, output.header)
     with TensorReader() as reader:
-        _Run(jobs, reader, slot_bytes, n_slots, measure, progress).work(min(threads, n_slots))
+        _Run(jobs, reader, slot_bytes, n_slots, measure, progress, finished).work(min(threads, n_slots))
     written: list[dict[str, WrittenTensor]] = [{} for _ in parts]
     for job in jobs:
         for number, (target, digest) in enumerate(zip(job.targets, job.hashes.digests(), strict=True)):
@@ -140,10 +142,12 @@ class _Run:
         n_slots: int,
         measure: bool,
         progress: Progress | None,
+        finished: Finished,
     ) -> None:
         self._reader = reader
         self._measure = measure
         self._progress = progress
+        self._finished = finished
         self._slot_bytes = slot_bytes
         self._slots: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         for _ in range(n_slots):
@@ -219,7 +223,9 @@ class _Run:
                 errors.append(_native.error_sums(source, stored.id, data, qtype.id, cols)[0])
         if self._measure:
             job.errors[slab.index] = errors
-        job.hashes.add(slab.index, outputs, lambda: self._slots.put(slot))
+        if job.hashes.add(slab.index, slab.last, outputs, lambda: self._slots.put(slot)):
+            for target, digest in zip(job.targets, job.hashes.digests(), strict=True):
+                self._finished(target.output, job.tensor.name, digest)
         if self._progress:
             with self._progress_lock:
                 self._progress(sum(piece.nbytes for piece in slab.pieces), job.tensor.name)

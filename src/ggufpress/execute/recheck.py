@@ -1,76 +1,181 @@
-"""Reading a written file again, before it gets its name: the header parses to what was planned, every tensor's bytes hash
-to what was computed, and nothing stands between them."""
+"""Reading an output back while it is written: every byte that was computed must be the byte that is in the file.
+
+The reader follows the writers in file order. It hashes the whole file in one thread and its tensors in another, compares
+each tensor with the sha256 of the bytes in memory, and gives the sha256 of the file.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import queue
 from collections.abc import Mapping
-from concurrent.futures import Executor, Future
 from pathlib import Path
+from threading import Condition, Thread
 
 from ggufpress.errors import GgufError, VerifyError
-from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.gguf.reader import read_gguf
-from ggufpress.planning import OutputPlan
+from ggufpress.planning import OutputPlan, PlannedTensor
 
 CHUNK = 1 << 20
 
 
-def sha256_of(path: Path, start: int = 0, length: int | None = None) -> str:
-    """The sha256 of `length` bytes of a file from `start` on (by default to its end), in hexadecimal."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(CHUNK))
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
     with path.open("rb", buffering=0) as stream:
-        stream.seek(start)
-        left = os.fstat(stream.fileno()).st_size - start if length is None else length
-        while left > 0:
-            count = stream.readinto(buffer[: min(left, CHUNK)])
-            if not count:
-                raise VerifyError(f"{path} ends {left:,} bytes early")
-            digest.update(buffer[:count])
-            left -= count
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _start_of(path: Path, length: int) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(length)
+class Stopped(Exception):
+    """The writers gave up; there is nothing to check."""
 
 
-def recheck(path: Path, output: OutputPlan, written: Mapping[str, WrittenTensor], executor: Executor) -> str:
-    """The sha256 of the whole file at `path`, once all of it is what `output` and `written` say.
+class ReadBack:
+    """Checks one output, in threads of its own, as its tensors are finished. Use as a context manager around writing."""
 
-    Tensors are hashed on `executor`. Raises VerifyError that names the first tensor that differs.
-    """
-    whole = executor.submit(sha256_of, path)
-    hashes: list[tuple[str, Future[str]]] = []
-    try:
-        found = read_gguf(path)
-        if found.file_size != output.file_bytes:
-            raise VerifyError(f"{path} has {found.file_size:,} bytes, {output.file_bytes:,} were planned")
-        if _start_of(path, len(output.header)) != output.header:
-            raise VerifyError(f"{path}: the header read back is not what was written")
-        for tensor, planned in zip(found.tensors, output.tensors, strict=True):
-            place = (tensor.name, tensor.shape, tensor.qtype, tensor.offset, tensor.nbytes)
-            if place != (
-                planned.name,
-                planned.shape,
-                planned.qtype,
-                len(output.header) + planned.offset,
-                planned.nbytes,
-            ):
-                raise VerifyError(f"{path}: {planned.name} is not where it was planned")
-            hashes.append((tensor.name, executor.submit(sha256_of, path, tensor.offset, tensor.nbytes)))
-        for name, digest in hashes:
-            if digest.result() != written[name].sha256:
+    def __init__(self, path: Path, output: OutputPlan) -> None:
+        self._path = path
+        self._output = output
+        self._computed: dict[str, str] = {}
+        self._news = Condition()
+        self._stopped = False
+        self._buffer = memoryview(bytearray(CHUNK))
+        self._sha256: str | None = None
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._run, name=f"read back {path.name}", daemon=True)
+
+    def __enter__(self) -> ReadBack:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._news:
+            self._stopped = True
+            self._news.notify()
+        self._thread.join()
+
+    def finished(self, name: str, sha256: str) -> None:
+        """All bytes of the tensor `name` are written; `sha256` is of the bytes in memory."""
+        with self._news:
+            self._computed[name] = sha256
+            self._news.notify()
+
+    def result(self) -> str:
+        """The sha256 of the whole file, once all of it was read back.
+
+        Raises VerifyError that names the first tensor that differs.
+        """
+        while self._thread.is_alive():
+            self._thread.join(0.2)
+        if self._error:
+            raise self._error
+        assert self._sha256 is not None
+        return self._sha256
+
+    def _run(self) -> None:
+        try:
+            self._sha256 = self._check()
+        except Stopped:
+            pass
+        except BaseException as error:
+            self._error = error
+
+    def _check(self) -> str:
+        whole = hashlib.sha256()
+        tensors = _TensorHashes()
+        with self._path.open("rb", buffering=0) as stream, tensors:
+            self._check_header(stream.fileno(), whole)
+            for tensor in self._output.tensors:
+                self._wait(tensor.name)
+                self._read(stream.fileno(), tensor, whole, tensors)
+        for tensor in self._output.tensors:
+            if tensors.digests[tensor.name] != self._computed[tensor.name]:
                 raise VerifyError(
-                    f"{path}: the bytes of {name} read back are not those that were computed",
+                    f"{self._path}: the bytes of {tensor.name} read back are not those that were computed",
                     hint="the disk or the memory of this machine is at fault; nothing was kept",
                 )
-        return whole.result()
-    except (GgufError, ValueError) as error:
+        check_places(self._path, self._output)
+        return whole.hexdigest()
+
+    def _check_header(self, fd: int, whole: hashlib._Hash) -> None:
+        found = _pread(fd, len(self._output.header), 0)
+        if found != self._output.header:
+            raise VerifyError(f"{self._path}: the header read back is not what was written")
+        whole.update(found)
+
+    def _wait(self, name: str) -> None:
+        with self._news:
+            self._news.wait_for(lambda: self._stopped or name in self._computed)
+            if name not in self._computed:
+                raise Stopped
+
+    def _read(self, fd: int, tensor: PlannedTensor, whole: hashlib._Hash, tensors: _TensorHashes) -> None:
+        start = len(self._output.header) + tensor.offset
+        end = start + tensor.nbytes
+        for at in range(start, end, CHUNK):
+            if self._stopped:
+                raise Stopped
+            chunk = self._buffer[: min(CHUNK, end - at)]
+            if os.preadv(fd, [chunk], at) != len(chunk):
+                raise VerifyError(f"{self._path} ends within {tensor.name}")
+            tensors.add(tensor.name, chunk)
+            whole.update(chunk)
+            tensors.wait()
+        padding = _pread(fd, -end % 32, end)
+        if padding.strip(b"\0"):
+            raise VerifyError(f"{self._path}: the padding after {tensor.name} is not zero")
+        whole.update(padding)
+
+
+class _TensorHashes:
+    """Hashes tensors in a thread of its own, chunk by chunk in step with the caller. `digests` is filled at the end."""
+
+    def __init__(self) -> None:
+        self.digests: dict[str, str] = {}
+        self._work: queue.SimpleQueue[tuple[str, memoryview] | None] = queue.SimpleQueue()
+        self._hashed: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._thread = Thread(target=self._run, name="hash tensors", daemon=True)
+
+    def __enter__(self) -> _TensorHashes:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._work.put(None)
+        self._thread.join()
+
+    def add(self, name: str, chunk: memoryview) -> None:
+        """Begin to hash `chunk`, the next bytes of the tensor `name`."""
+        self._work.put((name, chunk))
+
+    def wait(self) -> None:
+        """Wait until the chunk added last is hashed."""
+        self._hashed.get()
+
+    def _run(self) -> None:
+        hashes: dict[str, hashlib._Hash] = {}
+        while (work := self._work.get()) is not None:
+            name, chunk = work
+            hashes.setdefault(name, hashlib.sha256()).update(chunk)
+            self._hashed.put(None)
+        self.digests.update({name: digest.hexdigest() for name, digest in hashes.items()})
+
+
+def check_places(path: Path, output: OutputPlan) -> None:
+    """Raise VerifyError where a reader of the file at `path` would find other tensors or places than `output` planned."""
+    try:
+        found = read_gguf(path)
+    except GgufError as error:
         raise VerifyError(f"{path}: the header read back is not what was written: {error}") from error
-    finally:
-        for _, digest in hashes:
-            digest.cancel()
+    if found.file_size != output.file_bytes:
+        raise VerifyError(f"{path} has {found.file_size:,} bytes, {output.file_bytes:,} were planned")
+    planned: Mapping[str, PlannedTensor] = {tensor.name: tensor for tensor in output.tensors}
+    for tensor in found.tensors:
+        wanted = planned[tensor.name]
+        place = (wanted.shape, wanted.qtype, len(output.header) + wanted.offset, wanted.nbytes)
+        if (tensor.shape, tensor.qtype, tensor.offset, tensor.nbytes) != place:
+            raise VerifyError(f"{path}: {tensor.name} is not where it was planned")
+
+
+def _pread(fd: int, count: int, offset: int) -> bytes:
+    return os.pread(fd, count, offset) if count else b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from ggufpress.errors import OutputError, UsageError
 from ggufpress.execute.manifest import manifest_path, write_manifests
 from ggufpress.execute.partfile import PartFile, check_space
 from ggufpress.execute.pipeline import MEMORY, Progress, stream
-from ggufpress.execute.recheck import recheck
+from ggufpress.execute.recheck import ReadBack
 from ggufpress.planning import Plan
 
 
@@ -75,7 +74,6 @@ def execute(
         raise UsageError(f"--threads {threads} is too few", hint="1 or more")
     started = time.perf_counter()
     tell = stage or (lambda _: None)
-    workers = threads or len(os.sched_getaffinity(0))
     with ExitStack() as stack:
         for output in plan.outputs:
             _make_folder(output.path.parent, stack)
@@ -84,18 +82,27 @@ def execute(
             for output in plan.outputs:
                 _refuse_to_replace(manifest_path(output.path))
         check_space(parts)
-        for part in parts:
+        for part, output in zip(parts, plan.outputs, strict=True):
             part.reserve()
-        written = stream(plan, parts, threads=workers, memory=memory, measure=manifest, progress=progress)
-        # one thread more than cores: one of them only hashes the whole file
-        with ThreadPoolExecutor(workers + 1, thread_name_prefix="ggufpress") as executor:
+            part.write_at(0, output.header)
+        checks = [ReadBack(part.path, output) for part, output in zip(parts, plan.outputs, strict=True)]
+        with ExitStack() as checking:
+            for check in checks:
+                checking.enter_context(check)
+            written = stream(
+                plan,
+                parts,
+                threads=threads,
+                memory=memory,
+                measure=manifest,
+                progress=progress,
+                finished=lambda number, name, sha256: checks[number].finished(name, sha256),
+            )
             tell("writing to disk")
-            list(executor.map(PartFile.sync, parts))
+            with ThreadPoolExecutor(thread_name_prefix="sync") as executor:
+                list(executor.map(PartFile.sync, parts))
             tell("reading back")
-            digests = [
-                recheck(part.path, output, tensors, executor)
-                for part, output, tensors in zip(parts, plan.outputs, written, strict=True)
-            ]
+            digests = [check.result() for check in checks]
         for part in parts:
             part.commit()
         stack.pop_all().close()

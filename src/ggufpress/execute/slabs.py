@@ -22,9 +22,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """A run of weights of one tensor: `elements` of them from `first` on, rows whole. `index` counts from 0."""
+    """A run of weights of one tensor: `elements` of them from `first` on, rows whole. `index` counts from 0 to `last`."""
 
     index: int
+    last: int
     first: int
     elements: int
     pieces: tuple[Piece, ...]
@@ -41,9 +42,10 @@ def slabs(tensor: Derived, max_elements: int) -> Iterator[Slab]:
     """The slabs of `tensor` in order, of at most `max_elements` weights each (but at least `smallest`)."""
     unit = smallest(tensor)
     step = max(1, max_elements // unit) * unit
+    last = -(-tensor.n_params // step) - 1
     for index, first in enumerate(range(0, tensor.n_params, step)):
         elements = min(step, tensor.n_params - first)
-        yield Slab(index, first, elements, tuple(_pieces(tensor, first, elements)))
+        yield Slab(index, last, first, elements, tuple(_pieces(tensor, first, elements)))
 
 
 def _pieces(tensor: Derived, first: int, elements: int) -> Iterator[Piece]:
