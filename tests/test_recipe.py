@@ -24,6 +24,7 @@ from ggufpress.recipe import (
     role,
     stripped,
 )
+from tests.digests import PRESETS as WHOLE_FILES
 from tests.tiny_checkpoints import DATA
 
 PLAIN = ModelFacts(arch="llama", n_layer=16, n_expert=0, n_gqa=1, is_70b=False, tied=False)
@@ -76,7 +77,7 @@ def test_types_equal_llama_quantizes_for_every_preset() -> None:
     recorded: dict[str, Any] = json.loads(lzma.decompress((DATA / "expected" / "types.json.xz").read_bytes()))
     presets = {preset.name: preset for preset in ALL}
     seen = {key.split("/")[1] for case in recorded.values() for key in case["chosen"]}
-    assert seen | {"F32", "F16", "BF16", "Q8_0"} >= set(presets)
+    assert seen | set(WHOLE_FILES) == set(presets)
     for name, case in recorded.items():
         model = ModelFacts(**case["model"])
         tensors = [(tensor, tuple(shape), BY_QTYPE[qtype]) for tensor, shape, qtype in case["tensors"]]
