@@ -44,6 +44,7 @@ Grid::Grid(const uint16_t* points, int size, int dims, int levels, int rings)
         lists_[start] = static_cast<uint16_t>(lists_.size() - start - 1);
         entries_[code] = ~static_cast<int32_t>(start);
     }
+    lists_.resize(lists_.size() + READ_AHEAD);
 }
 
 const Grid& grid_of_iq1() {

@@ -8,6 +8,9 @@
 
 namespace ggufpress {
 
+/// Codes that may be read past the end of any list of neighbours.
+constexpr int READ_AHEAD = 16;
+
 class Grid {
 public:
     /// points: ascending codes. levels: digits are below it. rings: how many of the nearest distances count.

@@ -24,6 +24,8 @@ void quantize_iq2_xs(const Chunk& chunk, uint8_t* out);
 void quantize_iq2_s(const Chunk& chunk, uint8_t* out);
 void quantize_iq3_xxs(const Chunk& chunk, uint8_t* out);
 void quantize_iq3_s(const Chunk& chunk, uint8_t* out);
+void quantize_iq1_s(const Chunk& chunk, uint8_t* out);
+void quantize_iq1_m(const Chunk& chunk, uint8_t* out);
 void quantize_q1_0(const Chunk& chunk, uint8_t* out);
 void quantize_q2_0(const Chunk& chunk, uint8_t* out);
 void quantize_tq1_0(const Chunk& chunk, uint8_t* out);

@@ -31,6 +31,8 @@ static Kernels make_table() {
     table.of[IQ2_S].quantize = quantize_iq2_s;
     table.of[IQ3_XXS].quantize = quantize_iq3_xxs;
     table.of[IQ3_S].quantize = quantize_iq3_s;
+    table.of[IQ1_S].quantize = quantize_iq1_s;
+    table.of[IQ1_M].quantize = quantize_iq1_m;
     table.of[Q1_0] = {quantize_q1_0, dequantize_q1_0};
     table.of[Q2_0] = {quantize_q2_0, dequantize_q2_0};
     table.of[TQ1_0] = {quantize_tq1_0, dequantize_tq1_0};
