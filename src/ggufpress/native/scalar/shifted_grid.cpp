@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "../grids/read.hpp"
 #include "../grids/shifted.hpp"
 #include "fit.hpp"
 #include "kernels.hpp"
@@ -170,32 +171,21 @@ void quantize_iq1_m(const Chunk& chunk, uint8_t* out) {
     quantize_shifted<BlockIQ1_M>(chunk, out, 16, TINY_IQ1_M, store_iq1_m);
 }
 
-static void write_point(int point, int down, float scale, float* x) {
+/// Each weight is scale * (-1, 0 or 1 + shift).
+template <class Block>
+static void dequantize_shifted(const uint8_t* in, int n, float* x) {
     const Grid& grid = grid_of_iq1();
-    const float shift = down ? -0.125f : 0.125f;
-    for (int i = 0; i < 8; ++i) x[i] = scale * (static_cast<float>(grid.digit(grid.point(point), i) - 1) + shift);
-}
-
-void dequantize_iq1_s(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ1_S*>(in);
+    const auto* block = reinterpret_cast<const Block*>(in);
     for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 32; ++i) {
-            const int high = block->qh[i / 4];
-            const float scale = from_f16(block->d) * static_cast<float>(2 * (high >> 12 & 7) + 1);
-            write_point(block->qs[i] | (high >> i % 4 * 3 & 7) << 8, high >> 15, scale, x + start + 8 * i);
-        }
+        each_point(*block, [&](int number, int point, float shift, float scale) {
+            for (int i = 0; i < 8; ++i)
+                x[start + 8 * number + i] = scale * (grid.sizes_at(point)[i] + shift);
+        });
     }
 }
 
-void dequantize_iq1_m(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ1_M*>(in);
-    for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 32; ++i) {
-            const int high = block->qh[i / 2] >> i % 2 * 4, scale = block->scales[i / 8] >> i / 2 % 4 * 3 & 7;
-            write_point(block->qs[i] | (high & 7) << 8, high >> 3 & 1,
-                        from_f16(block->d()) * static_cast<float>(2 * scale + 1), x + start + 8 * i);
-        }
-    }
-}
+void dequantize_iq1_s(const uint8_t* in, int n, float* x) { dequantize_shifted<BlockIQ1_S>(in, n, x); }
+
+void dequantize_iq1_m(const uint8_t* in, int n, float* x) { dequantize_shifted<BlockIQ1_M>(in, n, x); }
 
 }  // namespace ggufpress::scalar
