@@ -10,7 +10,7 @@ from ggufpress import _native
 from ggufpress.quant import types
 from ggufpress.quant.types import F32, QType
 from tests.native import ggml_oracle
-from tests.native.cases import CASES, DEQUANTIZED, expected, name_of
+from tests.native.cases import CASES, DEQUANTIZED, expected, name_of, shape_of
 from tests.native.layouts import half_scales
 
 
@@ -44,8 +44,8 @@ def test_random_blocks(qtype: QType, isa: str) -> None:
 
 @pytest.mark.parametrize(("qtype", "family"), CASES, ids=name_of)
 def test_quantized_rows(qtype: QType, family: str, isa: str) -> None:
-    data = expected(qtype, family, (3, 1280), "ones")
-    made, wanted = dequantize(data, qtype, 1280), ggml_oracle.dequantize(data, qtype, 1280)
+    data, cols = expected(qtype, family, "ones"), shape_of(qtype)[1]
+    made, wanted = dequantize(data, qtype, cols), ggml_oracle.dequantize(data, qtype, cols)
     assert np.array_equal(made, wanted, equal_nan=True)
 
 

@@ -205,7 +205,7 @@ struct [[gnu::packed]] BlockIQ1_M {
     uint8_t qh[16];
     uint16_t scales[4];
 
-    uint16_t d() const {
+    [[gnu::always_inline]] uint16_t d() const {
         return static_cast<uint16_t>(scales[0] >> 12 | (scales[1] >> 12) << 4 | (scales[2] >> 12) << 8 |
                                      (scales[3] >> 12) << 12);
     }

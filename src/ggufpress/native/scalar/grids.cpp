@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "../grids/blocks.hpp"
+#include "../grids/read.hpp"
 #include "fit.hpp"
 #include "grid_search.hpp"
 #include "kernels.hpp"
@@ -139,83 +140,39 @@ void quantize_iq3_xxs(const Chunk& chunk, uint8_t* out) { quantize_on_grid<Block
 
 void quantize_iq3_s(const Chunk& chunk, uint8_t* out) { quantize_on_grid<BlockIQ3_S>(IQ3_S_RULES, chunk, out); }
 
-/// Seven signs and the eighth that makes the number of minus signs even.
-static int complete_signs(uint32_t seven) {
-    const auto signs = static_cast<int>(seven & 127);
-    int odd = 0;
-    for (int i = 0; i < 7; ++i) odd ^= signs >> i & 1;
-    return signs | odd << 7;
-}
-
-constexpr float LEVELS_IQ2[4] = {8, 25, 43, 0};
-constexpr float LEVELS_IQ3_XXS[8] = {4, 12, 20, 28, 36, 44, 52, 62};
-constexpr float LEVELS_IQ3_S[8] = {1, 3, 5, 7, 9, 11, 13, 15};
-
-/// Writes the weights of one point, whose signs are the low bits.
-static void write_point(const GridRules& rules, const float* levels, int point, int signs, float scale, float* x) {
+/// Each weight is scale * size at the point, with its sign.
+template <class Block>
+static void dequantize_on_grid(const GridRules& rules, const uint8_t* in, int n, float* x) {
     const Grid& grid = rules.grid();
-    for (int i = 0; i < rules.dims; ++i) {
-        const float size = scale * levels[grid.digit(grid.point(point), i)];
-        x[i] = signs >> i & 1 ? -size : size;
+    const auto* block = reinterpret_cast<const Block*>(in);
+    for (int start = 0; start < n; start += SUPER, ++block) {
+        each_point(*block, [&](int number, int point, int signs, float scale) {
+            for (int i = 0; i < rules.dims; ++i) {
+                const float size = scale * grid.sizes_at(point)[i];
+                x[start + rules.dims * number + i] = signs >> i & 1 ? -size : size;
+            }
+        });
     }
 }
 
 void dequantize_iq2_xxs(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ2_XXS*>(in);
-    for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 32; ++i) {
-            const uint32_t signs = block->qs[i / 4 * 2 + 1];
-            const float scale = from_f16(block->d) * (0.5f + static_cast<float>(signs >> 28)) * 0.25f;
-            const int point = block->qs[i / 4 * 2] >> i % 4 * 8 & 255;
-            write_point(IQ2_XXS_RULES, LEVELS_IQ2, point, complete_signs(signs >> i % 4 * 7), scale, x + start + 8 * i);
-        }
-    }
+    dequantize_on_grid<BlockIQ2_XXS>(IQ2_XXS_RULES, in, n, x);
 }
 
 void dequantize_iq2_xs(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ2_XS*>(in);
-    for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 32; ++i) {
-            const int q = block->qs[i], nibble = block->scales[i / 4] >> i / 2 % 2 * 4 & 15;
-            const float scale = from_f16(block->d) * (0.5f + static_cast<float>(nibble)) * 0.25f;
-            write_point(IQ2_XS_RULES, LEVELS_IQ2, q & 511, complete_signs(q >> 9), scale, x + start + 8 * i);
-        }
-    }
+    dequantize_on_grid<BlockIQ2_XS>(IQ2_XS_RULES, in, n, x);
 }
 
 void dequantize_iq2_s(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ2_S*>(in);
-    for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 32; ++i) {
-            const int point = block->qs[i] | (block->qh[i / 4] >> i % 4 * 2 & 3) << 8;
-            const int nibble = block->scales[i / 4] >> i / 2 % 2 * 4 & 15;
-            const float scale = from_f16(block->d) * (0.5f + static_cast<float>(nibble)) * 0.25f;
-            write_point(IQ2_S_RULES, LEVELS_IQ2, point, block->signs[i], scale, x + start + 8 * i);
-        }
-    }
+    dequantize_on_grid<BlockIQ2_S>(IQ2_S_RULES, in, n, x);
 }
 
 void dequantize_iq3_xxs(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ3_XXS*>(in);
-    for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 64; ++i) {
-            const uint32_t signs = block->scales[i / 8];
-            const float scale = from_f16(block->d) * (0.5f + static_cast<float>(signs >> 28)) * 0.5f;
-            const int eight = complete_signs(signs >> i % 8 / 2 * 7);
-            write_point(IQ3_XXS_RULES, LEVELS_IQ3_XXS, block->qs[i], eight >> i % 2 * 4, scale, x + start + 4 * i);
-        }
-    }
+    dequantize_on_grid<BlockIQ3_XXS>(IQ3_XXS_RULES, in, n, x);
 }
 
 void dequantize_iq3_s(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ3_S*>(in);
-    for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 64; ++i) {
-            const int point = block->qs[i] | (block->qh[i / 8] >> i % 8 & 1) << 8;
-            const float scale = from_f16(block->d) * static_cast<float>(1 + 2 * (block->scales[i / 16] >> i / 8 % 2 * 4 & 15));
-            write_point(IQ3_S_RULES, LEVELS_IQ3_S, point, block->signs[i / 2] >> i % 2 * 4, scale, x + start + 4 * i);
-        }
-    }
+    dequantize_on_grid<BlockIQ3_S>(IQ3_S_RULES, in, n, x);
 }
 
 }  // namespace ggufpress::scalar

@@ -5,23 +5,12 @@
 #include <cmath>
 #include <cstring>
 
-#include "../grids/grid.hpp"
+#include "../grids/read.hpp"
+#include "../grids/shifted.hpp"
 #include "fit.hpp"
 #include "kernels.hpp"
 
 namespace ggufpress::scalar {
-
-/// Values of the digits 0, 1, 2: shifted up, shifted down.
-constexpr float SHIFTED[2][3] = {{-0.875f, 0.125f, 1.125f}, {-1.125f, -0.125f, 0.875f}};
-
-/// What a group became. A group of zeros has scale 0 and nothing else.
-struct ShiftedGroup {
-    float scale;
-    /// Indices of points: four in 32 weights, two in 16.
-    uint16_t points[4];
-    /// Which of SHIFTED each point uses.
-    uint8_t down[4];
-};
 
 /// A split of the sorted weights into digits: those before first get 0, those before second 1, the others 2.
 struct Split {
@@ -148,13 +137,7 @@ static ShiftedGroup fit_group(const float* x, const float* w, int n, float tiny)
     }
     group.scale = split.scale;
     if (!moved) return group;
-    float sum_qx = 0, sum_q2 = 0;
-    for (int i = 0; i < n; ++i) {
-        const float q = SHIFTED[group.down[i / 8]][grid.digit(codes[i / 8], i % 8)];
-        sum_qx += w[i] * q * x[i];
-        sum_q2 += w[i] * q * q;
-    }
-    if (sum_qx > 0 && sum_q2 > 0) group.scale = sum_qx / sum_q2;
+    fit_again(group, codes, x, w, n);
     return group;
 }
 
@@ -166,106 +149,43 @@ static void weights_of(const float* x, const float* importance, float (&w)[SUPER
     for (int i = 0; i < SUPER; ++i) w[i] = importance ? importance[i] * std::sqrt(mean_sq + x[i] * x[i]) : x[i] * x[i];
 }
 
-static float largest_scale(const ShiftedGroup* groups, int count) {
-    float largest = 0;
-    for (int g = 0; g < count; ++g) largest = largest > groups[g].scale ? largest : groups[g].scale;
-    return largest;
-}
-
-/// A scale in units of d as one of 1, 3 ... 15.
-static int stored_scale(float scale, float inverse_d) {
-    return clamp(nearest_int(0.5f * (inverse_d * scale - 1)), 0, 7);
-}
-
-void quantize_iq1_s(const Chunk& chunk, uint8_t* out) {
-    auto* block = reinterpret_cast<BlockIQ1_S*>(out);
-    for (int start = 0; start < chunk.n; start += SUPER, ++block) {
-        const float* x = chunk.x + start;
-        float w[SUPER];
-        weights_of(x, chunk.importance + start, w);
-        ShiftedGroup groups[8];
-        for (int g = 0; g < 8; ++g) groups[g] = fit_group(x + 32 * g, w + 32 * g, 32, 1e-12f);
-        const float largest = largest_scale(groups, 8), d = largest / 15;
-        block->d = to_f16(d * 1.125f);
-        for (int g = 0; g < 8; ++g) {
-            int high = 0;
-            for (int p = 0; p < 4; ++p) {
-                block->qs[4 * g + p] = static_cast<uint8_t>(groups[g].points[p]);
-                high |= groups[g].points[p] >> 8 << 3 * p;
-            }
-            if (largest != 0) high |= stored_scale(groups[g].scale, 1 / d) << 12 | groups[g].down[0] << 15;
-            block->qh[g] = static_cast<uint16_t>(high);
-        }
-    }
-}
-
-/// d is fitted once more to all weights, given everything else.
-void quantize_iq1_m(const Chunk& chunk, uint8_t* out) {
-    const Grid& grid = grid_of_iq1();
-    auto* block = reinterpret_cast<BlockIQ1_M*>(out);
+/// Fits every group of `n` weights of a chunk; x, w and the groups of a super-block go to `store`.
+template <class Block, class Store>
+static void quantize_shifted(const Chunk& chunk, uint8_t* out, int n, float tiny, Store store) {
+    auto* block = reinterpret_cast<Block*>(out);
     for (int start = 0; start < chunk.n; start += SUPER, ++block) {
         const float* x = chunk.x + start;
         float w[SUPER];
         weights_of(x, chunk.importance ? chunk.importance + start : nullptr, w);
         ShiftedGroup groups[16];
-        for (int g = 0; g < 16; ++g) groups[g] = fit_group(x + 16 * g, w + 16 * g, 16, 1e-7f);
-        const float largest = largest_scale(groups, 16);
-        float d = largest / 15;
-        const float inverse = 1 / d;
-        std::memset(block->scales, 0, sizeof block->scales);
-        float sum_qx = 0, sum_q2 = 0;
-        for (int g = 0; g < 16; ++g) {
-            int high = 0;
-            for (int p = 0; p < 2; ++p) {
-                block->qs[2 * g + p] = static_cast<uint8_t>(groups[g].points[p]);
-                high |= groups[g].points[p] >> 8 << 4 * p;
-                if (largest != 0) high |= groups[g].down[p] << (4 * p + 3);
-            }
-            block->qh[g] = static_cast<uint8_t>(high);
-            if (largest == 0) continue;
-            const int scale = stored_scale(groups[g].scale, inverse);
-            block->scales[g / 4] = static_cast<uint16_t>(block->scales[g / 4] | scale << g % 4 * 3);
-            for (int i = 0; i < 16; ++i) {
-                const int digit = grid.digit(grid.point(groups[g].points[i / 8]), i % 8), at = 16 * g + i;
-                const float q = SHIFTED[groups[g].down[i / 8]][digit] * static_cast<float>(2 * scale + 1);
-                sum_qx += w[at] * q * x[at];
-                sum_q2 += w[at] * q * q;
-            }
-        }
-        if (largest == 0) continue;
-        if (sum_q2 > 0) d = sum_qx / sum_q2;
-        const uint16_t half = to_f16(d * 1.1125f);
-        for (int i = 0; i < 4; ++i)
-            block->scales[i] = static_cast<uint16_t>(block->scales[i] | (half >> 4 * i & 15) << 12);
+        for (int i = 0; i < SUPER; i += n) groups[i / n] = fit_group(x + i, w + i, n, tiny);
+        store(groups, x, w, *block);
     }
 }
 
-static void write_point(int point, int down, float scale, float* x) {
+void quantize_iq1_s(const Chunk& chunk, uint8_t* out) {
+    quantize_shifted<BlockIQ1_S>(chunk, out, 32, TINY_IQ1_S, store_iq1_s);
+}
+
+void quantize_iq1_m(const Chunk& chunk, uint8_t* out) {
+    quantize_shifted<BlockIQ1_M>(chunk, out, 16, TINY_IQ1_M, store_iq1_m);
+}
+
+/// Each weight is scale * (-1, 0 or 1 + shift).
+template <class Block>
+static void dequantize_shifted(const uint8_t* in, int n, float* x) {
     const Grid& grid = grid_of_iq1();
-    const float shift = down ? -0.125f : 0.125f;
-    for (int i = 0; i < 8; ++i) x[i] = scale * (static_cast<float>(grid.digit(grid.point(point), i) - 1) + shift);
-}
-
-void dequantize_iq1_s(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ1_S*>(in);
+    const auto* block = reinterpret_cast<const Block*>(in);
     for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 32; ++i) {
-            const int high = block->qh[i / 4];
-            const float scale = from_f16(block->d) * static_cast<float>(2 * (high >> 12 & 7) + 1);
-            write_point(block->qs[i] | (high >> i % 4 * 3 & 7) << 8, high >> 15, scale, x + start + 8 * i);
-        }
+        each_point(*block, [&](int number, int point, float shift, float scale) {
+            for (int i = 0; i < 8; ++i)
+                x[start + 8 * number + i] = scale * (grid.sizes_at(point)[i] + shift);
+        });
     }
 }
 
-void dequantize_iq1_m(const uint8_t* in, int n, float* x) {
-    const auto* block = reinterpret_cast<const BlockIQ1_M*>(in);
-    for (int start = 0; start < n; start += SUPER, ++block) {
-        for (int i = 0; i < 32; ++i) {
-            const int high = block->qh[i / 2] >> i % 2 * 4, scale = block->scales[i / 8] >> i / 2 % 4 * 3 & 7;
-            write_point(block->qs[i] | (high & 7) << 8, high >> 3 & 1,
-                        from_f16(block->d()) * static_cast<float>(2 * scale + 1), x + start + 8 * i);
-        }
-    }
-}
+void dequantize_iq1_s(const uint8_t* in, int n, float* x) { dequantize_shifted<BlockIQ1_S>(in, n, x); }
+
+void dequantize_iq1_m(const uint8_t* in, int n, float* x) { dequantize_shifted<BlockIQ1_M>(in, n, x); }
 
 }  // namespace ggufpress::scalar

@@ -220,6 +220,20 @@ static inline F pick(const float (&table)[16], I index) {
 #endif
 }
 
+/// Per lane table[index & 3].
+static inline F pick_of_4(const float* table, I index) {
+#if defined(__AVX512F__)
+    return _mm512_maskz_permutevar_ps(0xffff, _mm512_maskz_broadcast_f32x4(0xffff, load<__m128>(table)), (__m512i)index);
+#elif defined(__AVX2__)
+    const __m128 four = load<__m128>(table);
+    return _mm256_permutevar_ps(_mm256_set_m128(four, four), (__m256i)index);
+#else
+    F v{};
+    for (int i = 0; i < W; ++i) v[i] = table[index[i] & 3];
+    return v;
+#endif
+}
+
 template <int... K>
 struct Indices {};
 template <int N, int... K>

@@ -26,6 +26,13 @@ static Kernels make_table() {
     table.of[Q8_K] = {nullptr, dequantize_q8_k};
     table.of[IQ4_NL] = {quantize_iq4_nl, dequantize_iq4_nl};
     table.of[IQ4_XS] = {quantize_iq4_xs, dequantize_iq4_xs};
+    table.of[IQ2_XXS] = {quantize_iq2_xxs, dequantize_iq2_xxs};
+    table.of[IQ2_XS] = {quantize_iq2_xs, dequantize_iq2_xs};
+    table.of[IQ2_S] = {quantize_iq2_s, dequantize_iq2_s};
+    table.of[IQ3_XXS] = {quantize_iq3_xxs, dequantize_iq3_xxs};
+    table.of[IQ3_S] = {quantize_iq3_s, dequantize_iq3_s};
+    table.of[IQ1_S] = {quantize_iq1_s, dequantize_iq1_s};
+    table.of[IQ1_M] = {quantize_iq1_m, dequantize_iq1_m};
     table.of[Q1_0] = {quantize_q1_0, dequantize_q1_0};
     table.of[Q2_0] = {quantize_q2_0, dequantize_q2_0};
     table.of[TQ1_0] = {quantize_tq1_0, dequantize_tq1_0};
