@@ -17,7 +17,7 @@ from ggufpress import errors
 from ggufpress.arch.registry import DESCRIBE, FAMILIES
 from ggufpress.cli.main import COMMANDS, cli
 from ggufpress.mixture import MIXTURE
-from ggufpress.presets import ALIASES, AUTO, PRESETS
+from ggufpress.presets import ALIASES, ALL, AUTO, PRESETS
 from ggufpress.quant.types import QTYPES
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -47,17 +47,31 @@ def types() -> str:
     lines += [f"| {p.name} | {p.qtype} | {p.qtype.bpw:.4g} | {p.ftype} | {p.about} |" for p in PRESETS]
     lines.append(f"| {AUTO} | | | | BF16 or F16, whichever the checkpoint is stored in |")
     lines.append(f"\nAlso: {', '.join(f'`{alias}` = {name}' for alias, name in ALIASES.items())}.\n")
-    lines += ["## Which tensors get another type\n", "The first row that matches decides; the output matrix gets Q6_K, or "
-              "Q8_0 in a Q8_0 file.\n", "| tensors | in files of | get | because |", "|---|---|---|---|"]  # fmt: skip
-    lines += [
-        f"| {', '.join(sorted(c.roles))} | {', '.join(p.name for p in PRESETS if p.name in c.presets)} | {c.qtype} | {c.why} |"
-        for c in MIXTURE
-    ]
+    lines += ["## Which tensors get another type\n", "Read top to bottom: the first row that matches decides. Presets that need "
+              "an importance matrix cannot be asked for yet, but their rules stand here too.\n",
+              "| tensors | in files of | get | because |", "|---|---|---|---|"]  # fmt: skip
+    lines += [f"| {_roles(row.roles)} | {_presets(row.presets)} | {row.qtype} | {row.why} |" for row in MIXTURE]
+    lines += ["\nThen, in files of 3 bits and more:\n", "| tensors | that got | get | because |", "|---|---|---|---|"]
+    for rise in RAISES:
+        got = ", ".join(sorted(qtype.name for qtype in rise.types)) if rise.types else "any type"
+        lines.append(f"| {_roles(rise.roles)} | {got} | {rise.qtype} | {rise.why} |")
     lines += ["\n## Tensor types: what a file can hold\n",
               "| type | id | bits per weight | weights per block | bytes per block | |",
               "|---|---:|---:|---:|---:|---|"]  # fmt: skip
     lines += [f"| {q.name} | {q.id} | {q.bpw:.4g} | {q.block} | {q.block_bytes} | {q.about} |" for q in QTYPES]
     return "\n".join(lines) + "\n"
+
+
+def _roles(roles: frozenset[str]) -> str:
+    return "all but the output matrix" if len(roles) > 5 else ", ".join(sorted(roles))
+
+
+def _presets(names: frozenset[str]) -> str:
+    listed = [preset.name for preset in ALL if preset.name in names]
+    missing = [preset.name for preset in ALL if preset.name not in names]
+    if len(missing) < 8:
+        return f"all but {', '.join(missing)}" if missing else "all"
+    return ", ".join(listed)
 
 
 def python() -> str:
