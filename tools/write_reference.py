@@ -16,7 +16,7 @@ import ggufpress
 from ggufpress import errors
 from ggufpress.arch.registry import DESCRIBE, FAMILIES
 from ggufpress.cli.main import COMMANDS, cli
-from ggufpress.mixture import MIXTURE
+from ggufpress.mixture import MIXTURE, RAISES
 from ggufpress.presets import ALIASES, ALL, AUTO, PRESETS
 from ggufpress.quant.types import QTYPES
 
