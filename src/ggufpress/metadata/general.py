@@ -62,7 +62,7 @@ _ANCESTOR_FIELDS = ("name", "author", "version", "organization", "description", 
 
 _LISTS: Mapping[str, tuple[str, ...]] = {"tags": ("tags", "pipeline_tag"), "languages": ("languages", "language")}
 
-_HUB_URL = re.compile(r"https?://huggingface.co/([^/]+/[^/]+)$")
+_HUB_URL = re.compile(r"https?://huggingface\.co/([^/]+/[^/]+)$")
 
 
 def general_metadata(checkpoint: Checkpoint, counts: ParameterCounts) -> list[tuple[str, Value]]:
@@ -156,25 +156,32 @@ def _number(value: Any, value_type: ValueType, where: str) -> Value:
         struct.pack("<f", value)
         return f32(float(value))
     except (struct.error, OverflowError):
-        kind = "a whole number of 32 bits" if value_type is ValueType.INT32 else "a number"
-        raise CheckpointError(f"{where} is {value!r}, but must be {kind}") from None
+        kind = "a whole number of 32 bits" if value_type is ValueType.INT32 else "a number that float32 can hold"
+        raise CheckpointError(f"{where} is {_shown(value)}, but must be {kind}") from None
 
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise CheckpointError(
-            f"{where} is {type(value).__name__} {str(value)[:40]!r}, but must be text", hint="write it in quotes"
-        )
+        hint = None if isinstance(value, dict | list) else "write it in quotes"
+        raise CheckpointError(f"{where} is {_shown(value)}, but must be text", hint=hint)
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise CheckpointError(f"{where} is {value!r}, which UTF-8 cannot hold") from None
+        raise CheckpointError(f"{where} holds half of a surrogate pair, which is no text") from None
     return value
+
+
+def _shown(value: Any) -> str:
+    """A few words for `value`, which may be a structure that is endless when written out."""
+    if isinstance(value, dict | list):
+        return "a list" if isinstance(value, list) else "a mapping"
+    shown = str(value)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."
 
 
 def _set_text(out: Metadata, key: str, value: Any, where: str) -> None:
     if value:
-        out[key] = text(_text(value, where))
+        out[key] = text(value if isinstance(value, bytes) else _text(value, where))
 
 
 def _set_ancestors(out: Metadata, kind: str, stated: Any, n_params: int, where: str) -> None:

@@ -9,7 +9,10 @@ _UNITS = ((1e12, 1e-12, "T"), (1e9, 1e-9, "B"), (1e6, 1e-6, "M"))
 
 @dataclass(frozen=True, slots=True)
 class ParameterCounts:
-    """How many parameters a model has: in all, outside of its experts, in one expert of each layer; and how many experts."""
+    """Parameters in all, outside of experts, and in one expert of each layer; and how many experts a layer has.
+
+    Source: gguf-py/gguf/gguf_writer.py, get_total_parameter_count.
+    """
 
     total: int
     shared: int

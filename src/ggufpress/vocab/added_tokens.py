@@ -56,11 +56,15 @@ def read_token_settings(files: TokenizerFiles) -> TokenSettings:
     if "added_tokens_decoder" in values:
         decoder = optional_object(values, "added_tokens_decoder", where)
         by_id = dict(_decoder_entry(key, entry, f"{where}: added_tokens_decoder") for key, entry in decoder.items())
+        flagged = {content_of(token): token for token in by_id.values()}
     else:
-        values.update(_special_tokens_map(files, values))
-        by_id = {**_added_tokens_json(files, values), **_added_tokens_of_tokenizer_json(files)}
-
-    flagged = {content_of(token): token for token in by_id.values()}
+        of_map = _special_tokens_map(files, values)
+        values.update(of_map)
+        of_json, of_tokenizer = _added_tokens_json(files, values), _added_tokens_of_tokenizer_json(files)
+        by_id = {**of_json, **of_tokenizer}
+        # transformers files the tokens of added_tokens.json under a name left over from the loop before.
+        misnamed = {content_of(of_map[EXTRA_KEY][-1]): token for token in of_json.values() if of_map.get(EXTRA_KEY)}
+        flagged = {**misnamed, **{content_of(token): token for token in of_tokenizer.values()}}
     for key in SPECIAL_KEYS:
         if (token := values.get(key)) is not None:
             values[key] = flagged.get(content_of(token), token)

@@ -50,7 +50,7 @@ def _table(tokenizer: FastTokenizer, vocab: Mapping[str, int], n_vocab: int) -> 
     types: list[int] = [TokenType.NORMAL] * n_vocab
     for text, token_id in vocab.items():
         tokens[token_id] = text
-    for token_id, token in tokenizer.backend.get_added_tokens_decoder().items():
+    for token_id, token in tokenizer.added.items():
         text = token.content
         # llama.cpp looks for added tokens in text that is already normalized.
         if not token.normalized:

@@ -10,8 +10,10 @@ Source: transformers 4.57.6, tokenization_auto.py, tokenization_utils_base.py, t
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,21 +51,31 @@ _CLEAN_UP = (
 
 @dataclass(frozen=True)
 class FastTokenizer:
-    """A loaded tokenizer. `special_tokens` are the texts of its special tokens, `notes` say how it was loaded."""
+    """A loaded tokenizer. `special_tokens` are the texts of its special tokens, `notes` say how it was loaded.
 
+    `where` is its file, for messages; `added` are the added tokens by id.
+    """
+
+    where: str
     backend: Any
+    added: Mapping[int, Special]
     special_tokens: tuple[str, ...]
     cleans_up_spaces: bool
     notes: tuple[str, ...]
 
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """The ids of `text`."""
-        ids: list[int] = self.backend.encode(text, add_special_tokens=add_special_tokens).ids
+        with _panics_are_errors(self.where):
+            ids: list[int] = self.backend.encode(text, add_special_tokens=add_special_tokens).ids
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, special tokens included."""
-        text: str = self.backend.decode(list(ids), skip_special_tokens=False)
+        with _panics_are_errors(self.where):
+            # Not backend.decode: tokenizers 0.23 normalizes added tokens there, which 0.22 does not.
+            known = (self.added[i].content if i in self.added else self.backend.id_to_token(i) for i in ids)
+            tokens = [token for token in known if token is not None]
+            text: str = self.backend.decoder.decode(tokens) if self.backend.decoder is not None else " ".join(tokens)
         if self.cleans_up_spaces:
             for old, new in _CLEAN_UP:
                 text = text.replace(old, new)
@@ -80,7 +92,7 @@ def load_fast_tokenizer(files: TokenizerFiles) -> FastTokenizer:
     elif has_merges_files(files):
         if chosen.from_files is None:
             chosen = replace(GENERIC, from_files="gpt2")
-        backend = tokenizer_of_merges_files(files, chosen.from_files or "gpt2", settings.values)
+        backend = tokenizer_of_merges_files(files, chosen.from_files or "gpt2", settings)
         notes = (*notes, "tokenizer made of vocab.json and merges.txt")
     else:
         raise TokenizerError(
@@ -92,14 +104,31 @@ def load_fast_tokenizer(files: TokenizerFiles) -> FastTokenizer:
     backend.no_padding()
     backend.encode_special_tokens = bool(settings.values.get("split_special_tokens", False))
 
+    where = str(files.path("tokenizer.json" if from_json else "vocab.json"))
     named = _named_special_tokens(settings, chosen, padding, wrap=not from_json)
     special = _distinct([*named.values(), *_more_special_tokens(files, settings, chosen)])
-    _add_tokens(backend, settings.by_id, special)
+    if not from_json:
+        special = [_settled(token) for token in special]
+    with _panics_are_errors(where):
+        _add_tokens(backend, settings.by_id, special)
     _force_prefix_space(backend, chosen, settings.values)
     if chosen.writes_template:
         _write_template(files, backend, chosen, settings.values, named)
     clean_up = bool(settings.values.get("clean_up_tokenization_spaces", False))
-    return FastTokenizer(backend, tuple(content_of(token) for token in special), clean_up, notes)
+    added: dict[int, Special] = backend.get_added_tokens_decoder()
+    return FastTokenizer(where, backend, added, tuple(content_of(token) for token in special), clean_up, notes)
+
+
+@contextmanager
+def _panics_are_errors(where: str) -> Iterator[None]:
+    """Turn a panic of the tokenizers library, which is no Exception, and its errors into a TokenizerError."""
+    try:
+        yield
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TokenizerError(f"{where} is not a tokenizer: {reason}") from error
 
 
 def _choose_class(files: TokenizerFiles) -> tuple[TokenizerClass, tuple[str, ...]]:
@@ -117,12 +146,9 @@ def _choose_class(files: TokenizerFiles) -> tuple[TokenizerClass, tuple[str, ...
 
 
 def _tokenizer_of_json(files: TokenizerFiles) -> Any:
-    path = files.path("tokenizer.json")
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise TokenizerError(f"{path} is not a tokenizer: {reason}") from error
+    path = str(files.path("tokenizer.json"))
+    with _panics_are_errors(path):
+        return Tokenizer.from_file(path)
 
 
 def _named_special_tokens(
@@ -135,11 +161,11 @@ def _named_special_tokens(
     for key in SPECIAL_KEYS:
         token = values.get(key)
         if isinstance(token, str) and key in _WRAPPED_KEYS:
-            if chosen.marks_special:
+            if chosen.marks_special or (wrap and chosen.marks_special_of_files):
                 token = AddedToken(token, special=True, normalized=False)
             elif wrap:
-                token = AddedToken(token)
-        if token is not None and token != "":
+                token = AddedToken(token, normalized=True)
+        if token is not None:
             out[key] = token
     return out
 
@@ -155,20 +181,23 @@ def _more_special_tokens(files: TokenizerFiles, settings: TokenSettings, chosen:
     return out + [expect_text(token, where) for token in extras if token]
 
 
+def _settled(token: Special) -> Special:
+    """A copy that stays normalized, or not, when it becomes special later."""
+    return token if isinstance(token, str) else copy.deepcopy(token)
+
+
 def _distinct(tokens: Sequence[Special]) -> list[Special]:
     out: dict[str, Special] = {}
     for token in tokens:
-        out.setdefault(content_of(token), token)
+        if token != "":
+            out.setdefault(content_of(token), token)
     return list(out.values())
 
 
 def _add_tokens(backend: Any, by_id: Mapping[int, Special], special: Sequence[Special]) -> None:
-    present = backend.get_added_tokens_decoder().values()
-    known = {repr(token) for token in present}
-    texts = {token.content for token in present}
-    new = [token for token in by_id.values() if repr(token) not in known]
-    texts |= {token.content for token in new}
-    # A special token with flags of its own is added again, so that its flags win.
+    # Tokens that are there already are added again, so that their flags win.
+    new = list(by_id.values())
+    texts = {token.content for token in (*backend.get_added_tokens_decoder().values(), *new)}
     new += [t for t in special if (t not in texts if isinstance(t, str) else t not in new)]
     special_texts = {content_of(token) for token in special}
     for i, token in enumerate(new):
@@ -212,17 +241,21 @@ def _write_template(
             if (token := named.get(f"{name}_token")) is None:
                 raise TokenizerError(f"{where}: add_{name}_token is set, but {name}_token is not")
             texts[name] = content_of(token)
-    bos, eos = texts.get("bos"), texts.get("eos")
+    before, after = ([texts[name]] if name in texts else [] for name in ("bos", "eos"))
 
     def sequence(name: str, type_id: int) -> str:
-        parts = (bos and f"{bos}:{type_id}", f"${name}:{type_id}", eos and f"{eos}:{type_id}")
-        return " ".join(part for part in parts if part)
+        return " ".join(f"{part}:{type_id}" for part in (*before, f"${name}", *after))
+
+    def id_of(text: str) -> int | None:
+        token_id: int | None = backend.token_to_id(text)
+        unk = named.get("unk_token")
+        return backend.token_to_id(content_of(unk)) if token_id is None and unk is not None else token_id
 
     try:
         backend.post_processor = processors.TemplateProcessing(
             single=sequence("A", 0),
             pair=f"{sequence('A', 0)} {sequence('B', 1)}",
-            special_tokens=[(text, backend.token_to_id(text)) for text in texts.values()],
+            special_tokens=[(text, id_of(text)) for text in texts.values()],
         )
     except (TypeError, ValueError) as error:
         raise TokenizerError(

@@ -8,7 +8,7 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from ggufpress.errors import TokenizerError
-from ggufpress.vocab.added_tokens import content_of
+from ggufpress.vocab.added_tokens import TokenSettings, content_of
 from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_id
 
 VOCAB_FILE = "vocab.json"
@@ -25,10 +25,10 @@ def has_merges_files(files: TokenizerFiles) -> bool:
     return files.has(VOCAB_FILE) and files.has(MERGES_FILE)
 
 
-def tokenizer_of_merges_files(files: TokenizerFiles, rules: str, values: Mapping[str, Any]) -> Any:
+def tokenizer_of_merges_files(files: TokenizerFiles, rules: str, settings: TokenSettings) -> Any:
     """A `tokenizers.Tokenizer` with the rules "gpt2" or "qwen2", as transformers makes it of the two files.
 
-    `values` are the keys of tokenizer_config.json. Raises TokenizerError where the files are broken or contradictory.
+    Its added tokens are not in it yet. Raises TokenizerError where the files are broken or contradictory.
     """
     vocab = files.json(VOCAB_FILE) or {}
     ids = {token: expect_id(token_id, f"{files.path(VOCAB_FILE)}: {token!r}") for token, token_id in vocab.items()}
@@ -42,7 +42,7 @@ def tokenizer_of_merges_files(files: TokenizerFiles, rules: str, values: Mapping
         raise TokenizerError(f"{files.path(MERGES_FILE)} and {VOCAB_FILE} do not fit: {error}") from error
     tokenizer = Tokenizer(model)
     tokenizer.decoder = decoders.ByteLevel()
-    prefix = bool(values.get("add_prefix_space", False))
+    prefix = bool(settings.values.get("add_prefix_space", False))
     if rules == "qwen2":
         tokenizer.normalizer = normalizers.NFC()
         split = pre_tokenizers.Split(Regex(QWEN2_SPLIT), behavior="isolated", invert=False)
@@ -51,8 +51,8 @@ def tokenizer_of_merges_files(files: TokenizerFiles, rules: str, values: Mapping
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
-    if rules == "gpt2" and values.get("add_bos_token"):
-        _begin_with_bos(files, tokenizer, content_of(values.get("bos_token") or "<|endoftext|>"))
+    if rules == "gpt2" and settings.values.get("add_bos_token"):
+        _begin_with_bos(files, tokenizer, ids, settings)
     return tokenizer
 
 
@@ -76,9 +76,11 @@ def _qwen2_lines(lines: list[str]) -> list[str]:
 _MERGE_LINES: Mapping[str, Callable[[list[str]], list[str]]] = {"gpt2": _gpt2_lines, "qwen2": _qwen2_lines}
 
 
-def _begin_with_bos(files: TokenizerFiles, tokenizer: Any, bos: str) -> None:
-    if (bos_id := tokenizer.token_to_id(bos)) is None:
-        bos_id = tokenizer.get_vocab_size()
+def _begin_with_bos(files: TokenizerFiles, tokenizer: Any, ids: Mapping[str, int], settings: TokenSettings) -> None:
+    bos = content_of(settings.values.get("bos_token") or "<|endoftext|>")
+    ids = {**ids, **{content_of(token): token_id for token_id, token in settings.by_id.items()}}
+    # A BOS that is no token yet is the first to be added.
+    bos_id = ids.get(bos, len(ids))
     try:
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{bos}:0 $A:0", pair=f"{bos}:0 $A:0 $B:1", special_tokens=[(bos, bos_id)]

@@ -233,15 +233,13 @@ def read_merges(files: TokenizerFiles) -> list[str]:
 def _stated_merges(merges: Sequence[Any], where: str) -> list[str]:
     try:
         if isinstance(merges[0], str):
-            "\n".join(merges).encode()
-            return list(merges)
-        # Chained comparisons of types would take longer than the join that fails for the same reason.
-        joined = [f"{left}\n{right}" for left, right in merges]
-        text = "\0".join(joined)
-        text.encode()
-    except (TypeError, ValueError):
+            out = list(merges)
+        else:
+            out = [f"{left.replace(' ', 'Ġ')} {right.replace(' ', 'Ġ')}" for left, right in merges]
+        "".join(out).encode()
+    except (AttributeError, TypeError, ValueError):
         raise TokenizerError(f"{where} must be strings, or pairs of strings") from None
-    return text.replace(" ", "Ġ").replace("\n", " ").split("\0")
+    return out
 
 
 def _listed_merges(files: TokenizerFiles) -> list[str]:

@@ -41,7 +41,7 @@ def read_spm_json(files: TokenizerFiles) -> tuple[TokenTable, tuple[str, ...]]:
         tokens.append(text)
         normal = TokenType.CONTROL if text in special else TokenType.NORMAL
         types.append(TokenType.BYTE if _BYTE.fullmatch(text) else normal)
-    for token_id, token in sorted(tokenizer.backend.get_added_tokens_decoder().items()):
+    for token_id, token in sorted(tokenizer.added.items()):
         if token_id >= n_base:
             tokens.append(token.content)
             types.append(TokenType.CONTROL if token.content in special else TokenType.USER_DEFINED)

@@ -25,7 +25,8 @@ class TokenizerClass:
     `prefixes_parts`: add_prefix_space reaches the parts of a pre-tokenizer sequence, too.
     `infill_keys`: keys whose tokens join additional_special_tokens, with their defaults.
     `names_pad`: padding rules in tokenizer.json do not make their token the padding token.
-    `from_files`: the name of the rules that make a tokenizer of vocab.json and merges.txt, None where there are none.
+    `from_files`: the name of the rules that make a tokenizer of vocab.json and merges.txt, None where there are none;
+    `marks_special_of_files`: marks_special where these rules are used.
     """
 
     name: str
@@ -38,6 +39,7 @@ class TokenizerClass:
     infill_keys: Mapping[str, str] = field(default_factory=dict)
     names_pad: bool = False
     from_files: str | None = None
+    marks_special_of_files: bool = False
 
 
 def _special(unk: str, bos: str | None, eos: str, pad: str | None = None) -> dict[str, str]:
@@ -70,7 +72,7 @@ CLASSES: Mapping[str, TokenizerClass] = {
         ),
         TokenizerClass("GPTNeoXTokenizer", _GPT, writes_template=True, names_pad=True),
         TokenizerClass("GPT2Tokenizer", _GPT, from_files="gpt2"),
-        TokenizerClass("CodeGenTokenizer", _GPT, from_files="gpt2"),
+        TokenizerClass("CodeGenTokenizer", _GPT, from_files="gpt2", marks_special_of_files=True),
         TokenizerClass("Qwen2Tokenizer", _special(_END, None, _END, _END), marks_special=True, from_files="qwen2"),
         TokenizerClass("BloomTokenizer", _special("<unk>", "<s>", "</s>", "<pad>"), prefixes_parts=True),
     )

@@ -53,6 +53,7 @@ class TokenizerFiles:
     def json(self, name: str) -> dict[str, Any] | None:
         """The JSON object in `name`, None where there is no such file. Callers must not change it.
 
+        Of tokenizer.json the vocabulary itself is left out.
         Raises TokenizerError where the file is not JSON or holds something else than an object.
         """
         if name not in self._parsed:
@@ -64,11 +65,11 @@ class TokenizerFiles:
             value = json.loads(self.read_text(name))
         except (json.JSONDecodeError, RecursionError) as error:
             raise TokenizerError(f"{self.path(name)} is not JSON: {error}") from error
-        return expect_object(value, str(self.path(name)))
-
-    def forget(self, name: str) -> None:
-        """Give the memory of the parsed `name` back."""
-        self._parsed.pop(name, None)
+        parsed = expect_object(value, str(self.path(name)))
+        if name == "tokenizer.json" and isinstance(model := parsed.get("model"), dict):
+            # The largest part is of no use here: the tokenizers library reads it on its own.
+            model.pop("vocab", None)
+        return parsed
 
 
 def _kind(value: object) -> str:
