@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -184,6 +185,18 @@ def test_a_reader_that_goes_away_is_no_error(tiny: Path) -> None:
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "{\n"
     assert done.stderr == ""
+
+
+def test_an_unknown_instruction_set_is_no_traceback(tiny: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ggufpress", "quantize", str(tiny), "-o", str(tmp_path / "out")]
+    done = subprocess.run(
+        command, env={**os.environ, "GGUFPRESS_ISA": "mmx"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "mmx" in done.stderr
+    assert "scalar" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sizes_for_people() -> None:

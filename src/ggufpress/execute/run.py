@@ -16,6 +16,7 @@ from ggufpress.execute.partfile import PartFile, check_space
 from ggufpress.execute.pipeline import MEMORY, Progress, stream
 from ggufpress.execute.recheck import ReadBack
 from ggufpress.planning import Plan
+from ggufpress.quant.isa import isa_in_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ def execute(
     """
     if threads is not None and threads < 1:
         raise UsageError(f"--threads {threads} is too few", hint="1 or more")
+    isa_in_use()
     started = time.perf_counter()
     tell = stage or (lambda _: None)
     with ExitStack() as stack:

@@ -18,6 +18,7 @@ from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
 from ggufpress.execute.slabs import slabs, smallest
 from ggufpress.gguf.reader import GgufData, GgufFile, GgufTensor
 from ggufpress.mapping import Derived, map_tensors
+from ggufpress.quant.isa import isa_in_use
 from ggufpress.quant.types import BF16, F16, F32, QType
 from ggufpress.recipe import stripped
 from ggufpress.source.checkpoint import Checkpoint
@@ -93,6 +94,7 @@ def compare_with_source(file: GgufFile, checkpoint: Checkpoint, threads: int | N
 
     Raises the errors of reading either side.
     """
+    isa_in_use()
     wanted = {tensor.name: tensor for tensor in map_tensors(checkpoint, describe(checkpoint)).tensors}
     found = {tensor.name: tensor for tensor in file.tensors}
     both = [(wanted[name], found[name]) for name in found if name in wanted]
