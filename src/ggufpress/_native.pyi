@@ -26,7 +26,7 @@ def convert(
 
     src: rows of n_per_row F32, F16 or BF16 weights. Each is rounded to via_type (F32, F16 or BF16), then stored in dst
     as dst_type: byte-identical to ggml x86-64, for float types to IEEE rounding. importance: n_per_row float32, weights
-    of the columns from an imatrix.
+    of the columns from an imatrix; a ValueError where dst_type needs them and there are none.
     """
 
 def dequantize(src: _Source, src_type: int, dst_f32: _Target, n_per_row: int) -> None:

@@ -10,6 +10,8 @@ from ggufpress import _native
 from ggufpress.quant import types
 from ggufpress.quant.types import BF16, F16, F32, QType
 from tests.native import ggml_oracle, inputs
+from tests.native.cases import QUANTIZED
+from tests.native.layouts import half_scales
 
 FLOATS = (F32, F16, BF16)
 
@@ -111,10 +113,7 @@ def test_error_sums_keep_nan(isa: str) -> None:
     assert all(np.isnan(value) for value in _native.error_sums(x, F32.id, y, F32.id, 64)[:2])
 
 
-SCALES = [
-    (types.Q4_0, 0), (types.Q8_0, 0), (types.Q4_K, 0), (types.Q4_K, 2), (types.Q5_K, 0), (types.Q5_K, 2),
-    (types.Q6_K, 208), (F16, 0),
-]  # fmt: skip
+SCALES = [(F16, 0), *((qtype, offset) for qtype in QUANTIZED for offset in half_scales(qtype))]
 
 
 @pytest.mark.parametrize("bits", [0x7C00, 0xFC00, 0x7E01, 0xFFFF])
@@ -127,6 +126,22 @@ def test_check_blocks_finds_what_ggml_finds(qtype: QType, offset: int, bits: int
     data[7, offset : offset + 2] = bits & 0xFF, bits >> 8
     assert not ggml_oracle.valid(data, qtype)
     assert _native.check_blocks(data, qtype.id, 4 * qtype.block) == 7
+
+
+def test_check_blocks_of_scales_that_are_no_half_floats() -> None:
+    mxfp4 = np.zeros((12, 17), np.uint8)
+    mxfp4[:, 0], mxfp4[:, 1:] = 0xFE, 0xFF
+    q8_k = np.full((12, 292), 0xFF, np.uint8)
+    q8_k[:, 3] = 0x7E
+    iq1_m = np.full((12, 56), 0xFF, np.uint8)
+    iq1_m[:, 53], iq1_m[:, 55] = 0xBF, 0x7F
+    for qtype, data, offset in ((types.MXFP4, mxfp4, 0), (types.Q8_K, q8_k, 3), (types.IQ1_M, iq1_m, 53)):
+        assert ggml_oracle.valid(data, qtype)
+        assert _native.check_blocks(data, qtype.id, qtype.block) == -1
+        data[7, offset] = 0xFF
+        assert not ggml_oracle.valid(data, qtype)
+        assert _native.check_blocks(data, qtype.id, qtype.block) == 7
+    assert _native.check_blocks(np.full((3, 36), 0xFF, np.uint8), types.NVFP4.id, 64) == -1
 
 
 def test_check_blocks_of_floats() -> None:

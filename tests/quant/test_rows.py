@@ -18,6 +18,22 @@ def test_blocks_are_ggmls() -> None:
         assert np.array_equal(quantize_rows(x, qtype.name.lower()), ggml_oracle.quantize(x, qtype))
 
 
+def test_every_type_of_weights_can_be_stored() -> None:
+    x, importance = inputs.weights("normal", 2, 512), np.ones(512, np.float32)
+    for qtype in types.QTYPES:
+        if qtype.name.startswith(("F", "BF", "Q", "IQ", "TQ", "MX")) and qtype.name not in ("F64", "Q8_K"):
+            blocks = quantize_rows(x, qtype, importance)
+            assert blocks.shape == (2, qtype.row_bytes(512))
+            assert np.abs(dequantize_rows(blocks, qtype) - x).mean() < 0.02
+    with pytest.raises(UsageError, match="cannot quantize to NVFP4: dst_type cannot be quantized to"):
+        quantize_rows(x, "NVFP4")
+
+
+def test_types_that_need_importance_say_so() -> None:
+    with pytest.raises(UsageError, match="cannot quantize to IQ2_XXS: this type needs importance weights"):
+        quantize_rows(np.zeros((2, 256), np.float32), "IQ2_XXS")
+
+
 def test_leading_axes_are_kept() -> None:
     x = inputs.weights("normal", 6, 512).reshape(2, 3, 512)
     blocks = quantize_rows(x, "Q4_K")

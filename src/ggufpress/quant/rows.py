@@ -31,7 +31,8 @@ def quantize_rows(
     """The rows of x as blocks of `qtype`: uint8 of shape (..., row bytes).
 
     x: (..., cols) float32 or float16, cols a multiple of the type's block; not copied where C-contiguous.
-    importance: (cols,) weights of the columns, as an imatrix has them; types that do not use it ignore it.
+    importance: (cols,) weights of the columns, as an imatrix has them. IQ1_S, IQ2_XXS and IQ2_XS need it; types that do
+    not use it ignore it.
     out: C-contiguous uint8 of the result's shape to write into.
     Raises UsageError for shapes and types that do not fit, WeightError for NaN and infinity (float types store them).
     Exact: byte-identical to ggml's ggml_quantize_chunk on x86-64.
