@@ -16,6 +16,10 @@ QUANTIZED = (
     ("f16", "Q4_K_M"), ("f32", "Q4_K_M"), ("bf16", "Q4_K_M"), ("f16", "Q6_K"), ("f32", "Q8_0"), ("bf16", "Q4_0"),
 )  # fmt: skip
 
+# the same of the families' checkpoints, which are about rules and not about types
+FAMILY_CONVERTED = ("auto", "q8_0")
+FAMILY_QUANTIZED = (("auto", "Q4_K_M"),)
+
 
 def short(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]

@@ -58,7 +58,9 @@ class Arch:
 
     `name` is llama.cpp's (`general.architecture`). `metadata` holds the architecture's keys in file order, with
     `general.file_type` where the converter puts it; its value belongs to the output and is set there.
-    `vocab` names the way the tokenizer files are read, `n_vocab` is the number of ids of the model.
+    `vocab` names the way the tokenizer files are read (several: the first for which there are files), `n_vocab` is the
+    number of ids of the model; `vocab_keys` are set after the tokenizer's keys, whatever its files say.
+    `pooled`: the sentence-transformers files beside the model say how its outputs are pooled.
     """
 
     name: str
@@ -71,3 +73,5 @@ class Arch:
     rules: tuple[Rule, ...]
     drops: tuple[Drop, ...] = ()
     constants: tuple[Constant, ...] = ()
+    vocab_keys: tuple[tuple[str, Value], ...] = ()
+    pooled: bool = False
