@@ -73,7 +73,7 @@ class PlannedTensor:
             "shape": list(self.shape),
             "sources": [ref.name for ref in self.source.sources],
             "source_type": self.source.dtype.name,
-            "ops": [str(op) for op in self.source.ops],
+            "ops": [str(step) for step in self.source.steps],
             "type": self.qtype.name,
             "via": self.via.name,
             "offset": self.offset,

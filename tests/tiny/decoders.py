@@ -79,3 +79,14 @@ def feed_forward(name: str, n_embd: int, n_ff: int, parts: str, bias: bool = Fal
     for part in up:
         found |= linear(f"{name}.{part}", n_ff, n_embd, bias)
     return found | linear(f"{name}.{down}", n_embd, n_ff, bias)
+
+
+def stacked_experts(config: dict[str, Any], n_expert: int, n_ff: int) -> Shapes:
+    """A decoder with Qwen3's norms whose experts are stored as transformers 5 does it."""
+    n_embd = config["hidden_size"]
+    found = {name: shape for name, shape in decoder(config, qk_norm="head").items() if ".mlp." not in name}
+    for i in range(config["num_hidden_layers"]):
+        found[f"model.layers.{i}.mlp.gate.weight"] = (n_expert, n_embd)
+        found[f"model.layers.{i}.mlp.experts.gate_up_proj"] = (n_expert, 2 * n_ff, n_embd)
+        found[f"model.layers.{i}.mlp.experts.down_proj"] = (n_expert, n_embd, n_ff)
+    return found

@@ -1,26 +1,26 @@
-"""Qwen2, Qwen3 and the models that share their rules: dense and with experts.
+"""Qwen2, Qwen3 and the dense models that share their rules.
 
 How the checkpoint differs from the GGUF layout:
 
 1. Nothing is permuted: llama.cpp rotates the halves of a head against each other, as Hugging Face does.
 2. A checkpoint of the bare Qwen2Model has no `model.` prefix and no lm_head; that of Qwen3Model keeps the prefix.
 3. Queries and keys of Qwen3 pass through a norm per head.
-4. Models with experts store three matrices per expert; GGUF stacks the experts of a layer. transformers 5 stores them
-   stacked already, gate and up in one tensor.
-5. Layers without experts (decoder_sparse_step, mlp_only_layers) have the dense feed-forward's names.
-6. Embedding models say in modules.json how they pool.
-7. A reranker's head becomes a classifier of two tokens: not supported.
+4. Embedding models say in modules.json how they pool.
+5. A reranker's head becomes a classifier of two tokens in llama.cpp: not supported.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/qwen.py.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import decoder_metadata
 from ggufpress.arch.layers import attention, ends, feed_forward, head_norms, norms, sizes
 from ggufpress.arch.spec import Arch
+from ggufpress.errors import UnsupportedError
 
 NAMES = {
     "Qwen2ForCausalLM": "qwen2",
@@ -44,6 +44,9 @@ CONFIG_CLASSES = {
 
 def describe(raw: Config, hf_class: str) -> Arch:
     """The description of a dense Qwen model. Raises ConfigError for a config that does not make sense."""
+    hints = f"{Path(raw.path).parent.name} {raw.find('_name_or_path')}".lower()
+    if NAMES[hf_class] == "qwen3" and "qwen3-reranker" in hints:
+        raise UnsupportedError(f"{raw.path}: Qwen3 rerankers, whose head is two tokens, cannot be converted yet")
     config = read_through_class(raw, CONFIG_CLASSES)
     s = sizes(config)
     name = NAMES[hf_class]
