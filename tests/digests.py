@@ -20,6 +20,10 @@ QUANTIZED = (
 ALL_PRESETS_OF = ("bard-4m", "deep-gqa", "mixtral-8", "odd-96-wide", "tied-linear-rope")
 MORE_PRESETS = tuple(preset.name for preset in presets.PRESETS if preset.name not in PRESETS)
 
+# the same of the families' checkpoints, which are about rules and not about types
+FAMILY_CONVERTED = ("auto", "q8_0")
+FAMILY_QUANTIZED = (("auto", "Q4_K_M"),)
+
 
 def short(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]

@@ -59,7 +59,10 @@ Dtype = str | Callable[[str], str]
 
 @dataclass(frozen=True)
 class TinyCase:
-    """A tiny checkpoint: `config` is the whole config.json, `dtype` one for all tensors or a function of the name."""
+    """A tiny checkpoint: `config` is the whole config.json, `dtype` one for all tensors or a function of the name.
+
+    `tensors` are all names and shapes; without it they are those of the Llama family, with `prefix`, `head`, `extra`.
+    """
 
     name: str
     config: dict[str, Any]
@@ -70,6 +73,7 @@ class TinyCase:
     head: bool = True
     extra: dict[str, tuple[int, ...]] = field(default_factory=dict)
     files: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, tuple[int, ...]] | None = None
 
 
 def without(config: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -122,6 +126,8 @@ BY_NAME = {case.name: case for case in CASES}
 
 def shapes(case: TinyCase) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the checkpoint's tensors, as the transformers classes have them."""
+    if case.tensors is not None:
+        return case.tensors
     config, prefix = case.config, case.prefix
     n_embd, n_ff, n_head = config["hidden_size"], config["intermediate_size"], config["num_attention_heads"]
     n_head_kv = config.get("num_key_value_heads") or n_head
@@ -200,6 +206,7 @@ def make(case: TinyCase, parent: Path) -> Path:
     for name, content in tokenizer_files(case.tokenizer):
         (folder / name).write_bytes(content)
     for name, content in case.files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
     tensors = {}
     for name, shape in shapes(case).items():

@@ -1,6 +1,7 @@
-"""Record what llama.cpp makes of the tiny checkpoints of the tests: tests/data/expected/CASE.json.xz.
+"""Record what llama.cpp makes of the tiny checkpoints of the tests: tests/data/expected/CASE.json.xz, families.json.xz.
 
     python tools/record_expected.py --llama-cpp TREE --python PY --quantize "CMD" [CASE ...]
+    python tools/record_expected.py ... --families [CASE ...]
 
 TREE is the folder vendor/llama.cpp of the sdist llama-cpp-python 0.3.36; PY a Python with torch 2.13.0, transformers
 4.57.6, sentencepiece, protobuf and TREE/gguf-py; CMD a command that takes IN.gguf OUT.gguf TYPE as llama-quantize does,
@@ -23,7 +24,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.digests import ALL_PRESETS_OF, CONVERTED, MORE_PRESETS, QUANTIZED, digest  # noqa: E402
+from tests.digests import (  # noqa: E402
+    ALL_PRESETS_OF,
+    CONVERTED,
+    FAMILY_CONVERTED,
+    FAMILY_QUANTIZED,
+    MORE_PRESETS,
+    QUANTIZED,
+    digest,
+)
+from tests.tiny.families import FAMILY_CASES  # noqa: E402
 from tests.tiny_checkpoints import BY_NAME, DATA, copy_bard, make  # noqa: E402
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -39,14 +49,15 @@ def run(command: list[str], *, may_refuse: bool = False) -> bool:
 
 def record(folder: Path, options: argparse.Namespace, work: Path) -> dict[str, Any]:
     """The digests of all reference files of one checkpoint."""
+    converted, quantized = (FAMILY_CONVERTED, FAMILY_QUANTIZED) if options.families else (CONVERTED, QUANTIZED)
     converter = [options.python, str(options.llama_cpp / "convert_hf_to_gguf.py")]
     found: dict[str, Any] = {}
-    for outtype in CONVERTED:
+    for outtype in converted:
         path = work / f"{outtype}.gguf"
         run([*converter, str(folder), "--outtype", outtype, "--outfile", str(path)])
         found[outtype] = digest(path)
     more = [("auto", preset) for preset in MORE_PRESETS if folder.name in ALL_PRESETS_OF]
-    for via, preset in (*QUANTIZED, *more):
+    for via, preset in (*quantized, *more):
         path = work / f"{via}.{preset}.gguf"
         if run(
             [*shlex.split(options.quantize), str(work / f"{via}.gguf"), str(path), preset], may_refuse=preset == "Q1_0"
@@ -55,14 +66,31 @@ def record(folder: Path, options: argparse.Namespace, work: Path) -> dict[str, A
     return found
 
 
+def record_families(options: argparse.Namespace) -> None:
+    """Record the named cases of the families, by default all, in one file."""
+    target = DATA / "expected" / "families.json.xz"
+    known = json.loads(lzma.decompress(target.read_bytes())) if target.exists() else {}
+    for name in options.cases or FAMILY_CASES:
+        with tempfile.TemporaryDirectory() as temporary:
+            work = Path(temporary)
+            known[name] = record(make(FAMILY_CASES[name], work / "source"), options, work)
+        print(name)
+    kept = {name: known[name] for name in FAMILY_CASES if name in known}
+    target.write_bytes(lzma.compress(json.dumps(kept, indent=0).encode(), preset=9))
+
+
 def main() -> None:
     """Record the named cases, by default all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--llama-cpp", type=Path, required=True)
     parser.add_argument("--python", required=True)
     parser.add_argument("--quantize", required=True)
+    parser.add_argument("--families", action="store_true", help="the cases of tests/tiny/families.py")
     parser.add_argument("cases", nargs="*")
     options = parser.parse_args()
+    if options.families:
+        record_families(options)
+        return
     for name in options.cases or [*BY_NAME, "bard-4m"]:
         with tempfile.TemporaryDirectory() as temporary:
             work = Path(temporary)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
+from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
 from ggufpress.arch.spec import EXPERT, LAYER, Arch, Rule
 from ggufpress.errors import MappingError, UnsupportedError
@@ -37,6 +38,17 @@ class Derived:
     ops: tuple[Op, ...] = ()
     period: int = 1
     constant: bytes = b""
+    gather: Gather | None = None
+
+    @property
+    def stored_shape(self) -> Shape:
+        """The shape of the source, or of the stack of sources."""
+        return stacked_shape([ref.shape for ref in self.sources])
+
+    @property
+    def steps(self) -> tuple[Gather | Op, ...]:
+        """All that happens to the stored weights, in order."""
+        return (*((self.gather,) if self.gather else ()), *self.ops)
 
     @property
     def n_params(self) -> int:
@@ -45,9 +57,11 @@ class Derived:
 
     @property
     def dtype(self) -> QType:
-        """The type that holds the stored values exactly: F32 where the sources differ."""
+        """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
         types = {SOURCE_TYPES[ref.dtype] for ref in self.sources}
-        return types.pop() if len(types) == 1 else F32
+        if len(types) != 1 or (BF16 in types and any(op.arithmetic for op in self.ops)):
+            return F32
+        return types.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +119,7 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
             derived[instance.target] = _derive(instance, [index[name] for name in instance.sources])
         except MappingError as error:
             problems.append(_Problem(str(error)))
+    problems += _shared(made, index)
     if problems:
         raise _failed(checkpoint, arch, problems)
 
@@ -150,13 +165,27 @@ def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
     if len(stacked) > 4:
         raise MappingError(f"{refs[0].name} has {len(stacked)} dimensions, GGUF holds at most 4")
     try:
-        shape, period = compose(rule.ops, stacked)
+        shape, period = compose(rule.ops, rule.gather.out_shape(stacked) if rule.gather else stacked)
     except MappingError as error:
         raise MappingError(f"{refs[0].name}: {error}") from None
     if rule.shape is not None and shape != rule.shape:
         raise MappingError(f"{refs[0].name} makes {instance.target} of shape {list(shape)}, "
                            f"the config asks for {list(rule.shape)}")  # fmt: skip
-    return Derived(instance.target, shape, tuple(refs), rule.ops, period)
+    return Derived(instance.target, shape, tuple(refs), rule.ops, period, gather=rule.gather)
+
+
+def _shared(made: list[_Instance], index: Mapping[str, TensorRef]) -> Iterator[_Problem]:
+    """Sources of which some row is used twice or never."""
+    users: dict[tuple[str, ...], list[_Instance]] = {}
+    for instance in made:
+        if instance.rule.gather or instance.rule.required:
+            users.setdefault(instance.sources, []).append(instance)
+    for names, instances in users.items():
+        gathers = [instance.rule.gather for instance in instances]
+        if gathers != [None]:
+            wrong = leftover(gathers, stacked_shape([index[name].shape for name in names]))
+            if wrong:
+                yield _Problem(f"{names[0]} {wrong}: {', '.join(instance.target for instance in instances)}")
 
 
 def _converter_order(made: list[_Instance], index: Mapping[str, TensorRef]) -> list[str]:

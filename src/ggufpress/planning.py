@@ -31,6 +31,8 @@ from ggufpress.vocab import Vocab, read_vocab
 CONVERTER_PRESETS = ("F32", "F16", "BF16", "Q8_0")
 LAYOUTS = ("auto", "convert", "quantize")
 VIAS = ("auto", "f32", "f16", "bf16")
+LAYERS_OF_70B = {"llama": 80, "qwen2": 80, "deci": 80, "olmo": 80, "jais2": 68}
+"""Number of layers that llama.cpp calls a 70B model, by architecture (src/models/*.cpp)."""
 QUANTIZATION_VERSION = "general.quantization_version"
 
 
@@ -63,7 +65,7 @@ class PlannedTensor:
             "shape": list(self.shape),
             "sources": [ref.name for ref in self.source.sources],
             "source_type": self.source.dtype.name,
-            "ops": [str(op) for op in self.source.ops],
+            "ops": [str(step) for step in self.source.steps],
             "type": self.qtype.name,
             "via": self.via.name,
             "offset": self.offset,
@@ -188,7 +190,7 @@ def build_plan(
     presets = [None if name.upper() == AUTO else preset_named(name) for name in types]
     arch = describe(checkpoint)
     tensors = map_tensors(checkpoint, arch)
-    vocab = read_vocab(checkpoint, arch.vocab, arch.n_vocab)
+    vocab = read_vocab(checkpoint, vocab_kind(checkpoint, arch), arch.n_vocab)
     detected = detected_preset(checkpoint)
     via_preset = detected if via == "auto" else preset_named(via)
     chosen = [preset or detected for preset in presets]
@@ -202,12 +204,20 @@ def build_plan(
     keys.update(arch.metadata)
     keys[QUANTIZATION_VERSION] = u32(2)
     keys.update(vocab.metadata)
+    keys.update(arch.vocab_keys)
 
     outputs = tuple(
         _output(keys, tensors, arch, preset, layout, via_preset, path)
         for preset, path in zip(chosen, paths, strict=True)
     )
     return Plan(checkpoint, arch, vocab, tensors, outputs, _notes(arch, tensors, vocab))
+
+
+def vocab_kind(checkpoint: Checkpoint, arch: Arch) -> str:
+    """How the tokenizer is read: `spm-or-bpe` is SentencePiece where there is a tokenizer.model, else byte-level BPE."""
+    if arch.vocab != "spm-or-bpe":
+        return arch.vocab
+    return "spm" if checkpoint.has("tokenizer.model") else "bpe"
 
 
 def detected_preset(checkpoint: Checkpoint) -> Preset:
@@ -277,7 +287,7 @@ def facts_of(metadata: Metadata, names: Iterable[str]) -> ModelFacts:
         n_layer=n_layer,
         n_expert=n_expert,
         n_gqa=n_head // n_head_kv if n_head_kv else 0,
-        is_70b=arch == "llama" and n_layer == 80 and n_head != n_head_kv and n_expert != 8,
+        is_70b=n_layer == LAYERS_OF_70B.get(arch) and (arch != "llama" or (n_head != n_head_kv and n_expert != 8)),
         tied="output.weight" not in names,
     )
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from ggufpress.arch.ops import Op, RopePermute, RopeUnpermute, compose, stacked_shape
+from ggufpress.arch.ops import Add, Op, RopePermute, RopeUnpermute, compose, stacked_shape
 from ggufpress.errors import MappingError
 
 
@@ -50,3 +53,12 @@ def test_compose_gives_shape_and_period() -> None:
 def test_stacking_adds_an_axis_only_for_several() -> None:
     assert stacked_shape([(3, 2)]) == (3, 2)
     assert stacked_shape([(3, 2)] * 4) == (4, 3, 2)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+def test_add_rounds_once_in_the_type_of_the_weights(kind: type) -> None:
+    rows: NDArray[Any] = np.array([[1e-4, -1.0, 3.0]], kind)
+    done = Add(1).apply(rows, 1)
+    assert done.dtype == kind
+    assert (done == (rows.astype(np.float64) + 1).astype(kind)).all()
+    assert (Add(1).out_shape((3, 2)), Add(1).inverse(), str(Add(1))) == ((3, 2), Add(-1), "add(1)")

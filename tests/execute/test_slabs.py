@@ -26,7 +26,7 @@ def test_slabs_cover_every_weight_once_in_whole_rows(n_sources: int, rows: int, 
     position, per_source = 0, prod(derived.sources[0].shape)
     for number, slab in enumerate(slabs(derived, maximum)):
         assert (slab.index, slab.first) == (number, position)
-        assert (slab.index == slab.last) == (slab.first + slab.elements == derived.n_params)
+        assert slab.is_last == (slab.first + slab.elements == derived.n_params)
         assert slab.elements % (derived.shape[-1] if len(derived.shape) > 1 else 1) == 0
         assert slab.elements <= max(maximum, smallest(derived))
         at = slab.first

@@ -66,6 +66,13 @@ class Config:
             raise self.wrong(keys, "a number")
         return value
 
+    def number(self, *keys: str) -> float:
+        """A finite number. Raises ConfigError where it is missing or something else."""
+        value = self.optional_number(*keys)
+        if value is None:
+            raise self.wrong(keys, "a number")
+        return value
+
     def optional_text(self, *keys: str) -> str | None:
         """A string or None. Raises ConfigError for anything else."""
         value = self.find(*keys)

@@ -1,13 +1,14 @@
 """Operations on tensors, for planning and for streaming.
 
-An op only moves values along the first axis (of a matrix: its rows), so it works on any data type and on slabs of rows:
-`period(shape)` says how many rows belong together, and `apply` takes whole periods. Each op has an inverse.
+An op moves values along the first axis (of a matrix: its rows) or computes with each of them, so it works on slabs of
+rows: `period(shape)` says how many rows belong together, and `apply` takes whole periods. Each op has an inverse.
+Moving works on any data type. Arithmetic is done as llama.cpp's converter does it: in F16 on F16 weights, else in F32.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,11 @@ Array: TypeAlias = NDArray[Any]
 
 
 class Op(Protocol):
-    """What the planner and the pipeline ask of an operation."""
+    """What the planner and the pipeline ask of an operation. `arithmetic`: it changes values."""
+
+    @property
+    def arithmetic(self) -> bool:
+        """Whether values change, and not only their places."""
 
     def out_shape(self, shape: Shape) -> Shape:
         """The shape that `apply` gives for a whole tensor of `shape`. Raises MappingError where it does not fit."""
@@ -46,6 +51,7 @@ class RopePermute:
     """
 
     n_head: int
+    arithmetic: ClassVar[bool] = False
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
@@ -75,6 +81,7 @@ class RopeUnpermute:
     """Rows of each head from pairs to two halves: a0 b0 a1 b1 -> a0 a1 b0 b1. Undoes RopePermute."""
 
     n_head: int
+    arithmetic: ClassVar[bool] = False
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
@@ -95,6 +102,37 @@ class RopeUnpermute:
 
     def __str__(self) -> str:
         return f"rope-unpermute({self.n_head} heads)"
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Each weight plus a constant: norms that are stored as the difference from 1.
+
+    shapes: any -> the same. Exact: one rounding, in the type of the weights as the converter holds them.
+    """
+
+    value: float
+    arithmetic: ClassVar[bool] = True
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The same shape."""
+        return shape
+
+    def period(self, shape: Shape) -> int:
+        """Each row by itself."""
+        return 1
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The sums, in the type of `rows`."""
+        result: Array = rows + rows.dtype.type(self.value)
+        return result
+
+    def inverse(self) -> Add:
+        """The constant subtracted. Undoes the sum up to rounding."""
+        return Add(-self.value)
+
+    def __str__(self) -> str:
+        return f"add({self.value:g})"
 
 
 def stacked_shape(shapes: list[Shape]) -> Shape:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 
-from ggufpress.arch import llama
+from ggufpress.arch import cohere, gemma, granite, llama, olmo, qwen, qwen_moe, seed_oss, stablelm, starcoder2
 from ggufpress.arch.config import Config
+from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
 from ggufpress.errors import ConfigError, UnsupportedError
 from ggufpress.source.checkpoint import Checkpoint
 
-FAMILIES = (llama,)
+FAMILIES = (llama, qwen, qwen_moe, starcoder2, olmo, granite, gemma, stablelm, cohere, seed_oss)
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
     name: family.describe for family in FAMILIES for name in family.CLASSES
@@ -35,4 +37,7 @@ def describe(checkpoint: Checkpoint) -> Arch:
             f"{path}: the model class {classes[0]} is not supported yet",
             hint=f"supported classes with the nearest names: {', '.join(near)}",
         )
-    return DESCRIBE[classes[0]](config, classes[0])
+    arch = DESCRIBE[classes[0]](config, classes[0])
+    if arch.pooled:
+        arch = replace(arch, metadata=arch.metadata + pooling_metadata(checkpoint, arch.name))
+    return arch

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ggufpress.arch.gather import Gather
 from ggufpress.arch.ops import Op, Shape
 from ggufpress.gguf.values import Value
 
@@ -22,6 +23,7 @@ class Rule:
     `source` and `target` are whole names in which `{i}` stands for a layer. A source with `{e}` names one tensor per
     expert; they are stacked along a new first axis before `ops` are applied in order.
     `shape` is what the config says the result must be. A rule that is not `required` may find no source.
+    `gather` takes some of the stored weights, in some order, before `ops`; several rules may share a source that way.
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
 
@@ -34,6 +36,7 @@ class Rule:
     shape: Shape | None = None
     required: bool = True
     batch: str | None = None
+    gather: Gather | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,9 @@ class Arch:
 
     `name` is llama.cpp's (`general.architecture`). `metadata` holds the architecture's keys in file order, with
     `general.file_type` where the converter puts it; its value belongs to the output and is set there.
-    `vocab` names the way the tokenizer files are read, `n_vocab` is the number of ids of the model.
+    `vocab` names the way the tokenizer files are read (several: the first for which there are files), `n_vocab` is the
+    number of ids of the model; `vocab_keys` are set after the tokenizer's keys, whatever its files say.
+    `pooled`: the sentence-transformers files beside the model say how its outputs are pooled.
     """
 
     name: str
@@ -71,3 +76,5 @@ class Arch:
     rules: tuple[Rule, ...]
     drops: tuple[Drop, ...] = ()
     constants: tuple[Constant, ...] = ()
+    vocab_keys: tuple[tuple[str, Value], ...] = ()
+    pooled: bool = False

@@ -80,7 +80,7 @@ def table_of(output: OutputPlan) -> Table:
             " x ".join(map(str, tensor.shape)),
             f"{tensor.source.dtype} -> {tensor.qtype}",
             human_bytes(tensor.nbytes),
-            ", ".join(map(str, tensor.source.ops)),
+            ", ".join(map(str, tensor.source.steps)),
             tensor.rule,
         )
         for tensor in output.tensors

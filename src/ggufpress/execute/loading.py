@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ggufpress import _native
-from ggufpress.arch.ops import stacked_shape
 from ggufpress.execute.slabs import Slab
 from ggufpress.mapping import SOURCE_TYPES, Derived
 from ggufpress.quant.types import F32
@@ -31,8 +33,8 @@ class Carver:
 
 
 def needs_copy(tensor: Derived) -> bool:
-    """Whether the stored weights pass through a second buffer: for an op, or to widen sources of different types."""
-    return bool(tensor.ops) or len({ref.dtype for ref in tensor.sources}) > 1
+    """Whether the stored weights pass through a second buffer: for what happens to them, or to widen them."""
+    return bool(tensor.steps) or len({ref.dtype for ref in tensor.sources}) > 1
 
 
 def load_bytes(tensor: Derived) -> int:
@@ -64,11 +66,19 @@ def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> me
 
 
 def transformed(tensor: Derived, buffer: memoryview, spare: memoryview) -> memoryview:
-    """The weights in `buffer` after the ops of `tensor`, in `buffer` or `spare`. Both hold whole periods of rows."""
-    kind = {2: np.uint16, 4: np.uint32}[tensor.dtype.block_bytes]
-    shape = stacked_shape([ref.shape for ref in tensor.sources])
+    """The weights in `buffer` after all steps of `tensor`, in `buffer` or `spare`. Both hold whole periods of rows."""
+    moved = {2: np.uint16, 4: np.uint32}[tensor.dtype.block_bytes]
+    numbers = {2: np.float16, 4: np.float32}[tensor.dtype.block_bytes]
+    shape = tensor.stored_shape if tensor.steps else ()
+    if tensor.gather:
+        result = tensor.gather.arrange(np.frombuffer(buffer, moved), shape)
+        shape = tensor.gather.out_shape(shape)
+        if not result.flags.c_contiguous:
+            np.copyto(np.frombuffer(spare, moved).reshape(result.shape), result)
+            buffer, spare = spare, buffer
     for op in tensor.ops:
-        rows = np.frombuffer(buffer, kind).reshape(-1, *shape[1:])
+        kind = numbers if op.arithmetic else moved
+        rows: NDArray[Any] = np.frombuffer(buffer, kind).reshape(-1, *shape[1:])
         result = op.apply(rows, op.period(shape))
         shape = op.out_shape(shape)
         np.copyto(np.frombuffer(spare, kind).reshape(result.shape), result)

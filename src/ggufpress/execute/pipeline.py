@@ -223,7 +223,7 @@ class _Run:
                 errors.append(_native.error_sums(source, stored.id, data, qtype.id, cols)[0])
         if self._measure:
             job.errors[slab.index] = errors
-        if job.hashes.add(slab.index, slab.last, outputs, lambda: self._slots.put(slot)):
+        if job.hashes.add(slab.index, slab.is_last, outputs, lambda: self._slots.put(slot)):
             for target, digest in zip(job.targets, job.hashes.digests(), strict=True):
                 self._finished(target.output, job.tensor.name, digest)
         if self._progress:

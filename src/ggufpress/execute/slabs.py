@@ -22,10 +22,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """A run of weights of one tensor: `elements` of them from `first` on, rows whole. `index` counts from 0 to `last`."""
+    """A run of weights of one tensor: `elements` of them from `first` on, rows whole. `index` counts from 0."""
 
     index: int
-    last: int
+    is_last: bool
     first: int
     elements: int
     pieces: tuple[Piece, ...]
@@ -42,15 +42,24 @@ def slabs(tensor: Derived, max_elements: int) -> Iterator[Slab]:
     """The slabs of `tensor` in order, of at most `max_elements` weights each (but at least `smallest`)."""
     unit = smallest(tensor)
     step = max(1, max_elements // unit) * unit
-    last = -(-tensor.n_params // step) - 1
-    for index, first in enumerate(range(0, tensor.n_params, step)):
-        elements = min(step, tensor.n_params - first)
-        yield Slab(index, last, first, elements, tuple(_pieces(tensor, first, elements)))
+    limit = (tensor.gather.limit(tensor.stored_shape) if tensor.gather else 0) or tensor.n_params
+    index = first = 0
+    while first < tensor.n_params:
+        elements = min(step, limit - first % limit, tensor.n_params - first)
+        is_last = first + elements == tensor.n_params
+        yield Slab(index, is_last, first, elements, tuple(_pieces(tensor, first, elements)))
+        index, first = index + 1, first + elements
 
 
 def _pieces(tensor: Derived, first: int, elements: int) -> Iterator[Piece]:
     if tensor.constant:
         return
+    runs = tensor.gather.runs(tensor.stored_shape, first, elements) if tensor.gather else ((first, elements),)
+    for start, count in runs:
+        yield from _run(tensor, start, count)
+
+
+def _run(tensor: Derived, first: int, elements: int) -> Iterator[Piece]:
     per_source = prod(tensor.sources[0].shape)
     position, end = first, first + elements
     while position < end:

@@ -1,0 +1,62 @@
+"""Granite 3, dense.
+
+How the checkpoint differs from the GGUF layout: as Llama's does (q and k permuted per head, no output matrix where the
+embeddings are tied); four factors of the config become keys. A head_dim in the config is not written.
+
+Source: llama.cpp of llama-cpp-python 0.3.36, conversion/granite.py (GraniteModel).
+"""
+
+from __future__ import annotations
+
+from ggufpress.arch.config import Config
+from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
+from ggufpress.arch.decoder import decoder_metadata
+from ggufpress.arch.layers import attention, computed_frequencies, ends, feed_forward, norms, sizes
+from ggufpress.arch.rope import llama3_factors
+from ggufpress.arch.spec import Arch
+from ggufpress.errors import UnsupportedError
+from ggufpress.gguf.values import f32, u32
+
+CLASSES = ("GraniteForCausalLM",)
+FACTORS = (
+    ("attention.scale", "attention_multiplier"),
+    ("embedding_scale", "embedding_multiplier"),
+    ("residual_scale", "residual_multiplier"),
+    ("logit_scale", "logits_scaling"),
+)
+
+# transformers 4.57.6, models/granite/configuration_granite.py
+CONFIG_CLASSES = {
+    "granite": ConfigClass(MODERN | {
+        "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+        "num_attention_heads": 32, "num_key_value_heads": None, "max_position_embeddings": 2048, "rms_norm_eps": 1e-6,
+        "embedding_multiplier": 1.0, "logits_scaling": 1.0, "residual_multiplier": 1.0, "attention_multiplier": 1.0,
+    }, renames_type=False),
+}  # fmt: skip
+
+
+def describe(raw: Config, hf_class: str) -> Arch:
+    """The description of a Granite model. Raises ConfigError for a config that does not make sense."""
+    config = read_through_class(raw, CONFIG_CLASSES)
+    s = sizes(config)
+    if llama3_factors(config, s.head_dim):
+        raise UnsupportedError(
+            f"{config.path}: llama.cpp has no place for the rope scaling of Llama 3 in a Granite model"
+        )
+    metadata = decoder_metadata(config.replace(head_dim=None), "granite")
+    metadata += [
+        ("granite.vocab_size", u32(s.n_vocab)),
+        ("granite.rope.dimension_count", u32(s.n_embd // s.n_head)),
+        *((f"granite.{key}", f32(value)) for key, source in FACTORS if (value := config.optional_number(source))),
+    ]
+    return Arch(
+        name="granite",
+        hf_class=hf_class,
+        n_layer=s.n_layer,
+        n_expert=0,
+        n_vocab=s.n_vocab,
+        vocab="llama",
+        metadata=tuple(metadata),
+        rules=(*ends(s), *norms(s), *attention(s, permuted=True), *feed_forward(s.n_embd, s.n_ff)),
+        drops=computed_frequencies(),
+    )
