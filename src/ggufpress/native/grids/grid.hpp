@@ -55,7 +55,7 @@ private:
     std::vector<float> sizes_held_;
 };
 
-/// Grids are built at first use; building takes some milliseconds.
+/// Grids are built at first use; building takes up to a tenth of a second.
 const Grid& grid_of_iq1();
 const Grid& grid_of_iq2_xxs();
 const Grid& grid_of_iq2_xs();
