@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(shell find src/ggufpress/native -type f) CMakeLists.txt pyproject.toml
 
-.PHONY: demo test lint types pytest docs check-docs bench clean
+.PHONY: demo test test-arm lint types pytest docs check-docs bench clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -54,3 +54,7 @@ $(VENV)/installed: $(VENV)/bin/python $(NATIVE)
 $(VENV)/developing: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --group dev
 	touch $@
+
+# the kernels on arm64 under qemu: needs Debian's g++-aarch64-linux-gnu and qemu-user
+test-arm:
+	bash tests/native/arm/run.sh
