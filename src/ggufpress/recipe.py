@@ -86,7 +86,7 @@ NEVER_QUANTIZED = (
 """Parts of names that llama-quantize leaves in the type they have."""
 NEVER_QUANTIZED_NAMES = ("position_embd.weight", "token_types.weight")
 
-CONVERTER_F32 = ("ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight")
+CONVERTER_F32 = ("ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight")
 """Last parts of names that llama.cpp's converter always stores as F32 (conversion/base.py, `prepare_tensors`)."""
 
 
@@ -99,7 +99,7 @@ def converter_type(name: str, shape: Shape, preset: Preset) -> Decision:
     if not name.endswith(".weight"):
         return Decision(F32, "only weights are converted")
     if re.sub(r"^blk\.\d+\.", "", name) in CONVERTER_F32:
-        return Decision(F32, "the expert router stays F32")
+        return Decision(F32, "routers and embeddings of positions stay F32")
     if not preset.qtype.fits(shape[-1]):
         reason = f"rows of {shape[-1]} are no multiple of {preset.qtype.block}"
         return Decision(F16, f"outtype {preset.name}", f"{preset.qtype} does not fit: {reason}")

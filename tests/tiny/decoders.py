@@ -90,3 +90,77 @@ def stacked_experts(config: dict[str, Any], n_expert: int, n_ff: int) -> Shapes:
         found[f"model.layers.{i}.mlp.experts.gate_up_proj"] = (n_expert, 2 * n_ff, n_embd)
         found[f"model.layers.{i}.mlp.experts.down_proj"] = (n_expert, n_embd, n_ff)
     return found
+
+
+def renamed(shapes: Shapes, names: dict[str, str]) -> Shapes:
+    """The same shapes, the first part of `names` that a name holds replaced."""
+    found: Shapes = {}
+    for name, shape in shapes.items():
+        for old, new in names.items():
+            name = name.replace(old, new)  # noqa: PLW2901
+        found[name] = shape
+    return found
+
+
+def phi2(config: dict[str, Any]) -> Shapes:
+    """A decoder under Phi-2's names."""
+    shapes = decoder(config, qkv_bias=True, o_bias=True, mlp_bias=True, norm_bias=True, head_bias=True, mlp="fc1 fc2",
+                     norms="input_layernorm", last_norm="final_layernorm")  # fmt: skip
+    return renamed(shapes, {"o_proj": "dense"})
+
+
+def exaone(config: dict[str, Any]) -> Shapes:
+    """A decoder under EXAONE 3's names."""
+    return renamed(decoder(config), {
+        "model.": "transformer.", "layers": "h", "embed_tokens": "wte", "transformer.norm": "transformer.ln_f",
+        "input_layernorm": "ln_1", "post_attention_layernorm": "ln_2", "self_attn.o_proj": "self_attn.out_proj",
+        "self_attn": "attn.attention", "gate_proj": "c_fc_0", "up_proj": "c_fc_1", "down_proj": "c_proj",
+    })  # fmt: skip
+
+
+def gpt2(n_embd: int, n_layer: int, n_vocab: int, n_ctx: int) -> Shapes:
+    """GPT-2, matrices with their inputs as rows."""
+    found: Shapes = {"transformer.wte.weight": (n_vocab, n_embd), "transformer.wpe.weight": (n_ctx, n_embd)}
+    for i in range(n_layer):
+        layer = f"transformer.h.{i}"
+        found |= norm(f"{layer}.ln_1", n_embd, True) | norm(f"{layer}.ln_2", n_embd, True)
+        for name, rows, cols in (
+            ("attn.c_attn", 3, 1),
+            ("attn.c_proj", 1, 1),
+            ("mlp.c_fc", 4, 1),
+            ("mlp.c_proj", 1, 4),
+        ):
+            found[f"{layer}.{name}.weight"] = (cols * n_embd, rows * n_embd)
+            found[f"{layer}.{name}.bias"] = (rows * n_embd,)
+    return found | norm("transformer.ln_f", n_embd, True)
+
+
+def bloom(n_embd: int, n_layer: int, n_vocab: int, prefix: str = "transformer.") -> Shapes:
+    """Bloom."""
+    found = linear(f"{prefix}word_embeddings", n_vocab, n_embd) | norm(
+        f"{prefix}word_embeddings_layernorm", n_embd, True
+    )
+    for i in range(n_layer):
+        layer = f"{prefix}h.{i}"
+        found |= norm(f"{layer}.input_layernorm", n_embd, True) | norm(
+            f"{layer}.post_attention_layernorm", n_embd, True
+        )
+        found |= linear(f"{layer}.self_attention.query_key_value", 3 * n_embd, n_embd, True)
+        found |= linear(f"{layer}.self_attention.dense", n_embd, n_embd, True)
+        found |= linear(f"{layer}.mlp.dense_h_to_4h", 4 * n_embd, n_embd, True)
+        found |= linear(f"{layer}.mlp.dense_4h_to_h", n_embd, 4 * n_embd, True)
+    return found | norm(f"{prefix}ln_f", n_embd, True)
+
+
+def falcon(n_embd: int, n_layer: int, n_vocab: int, rows: int, norms: str) -> Shapes:
+    """Falcon; `rows` are those of query_key_value."""
+    found = linear("transformer.word_embeddings", n_vocab, n_embd)
+    for i in range(n_layer):
+        layer = f"transformer.h.{i}"
+        for name in norms.split():
+            found |= norm(f"{layer}.{name}", n_embd, True)
+        found |= linear(f"{layer}.self_attention.query_key_value", rows, n_embd)
+        found |= linear(f"{layer}.self_attention.dense", n_embd, n_embd)
+        found |= linear(f"{layer}.mlp.dense_h_to_4h", 4 * n_embd, n_embd)
+        found |= linear(f"{layer}.mlp.dense_4h_to_h", n_embd, 4 * n_embd)
+    return found | norm("transformer.ln_f", n_embd, True)

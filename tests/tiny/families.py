@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.tiny.decoders import decoder, stacked_experts
+from tests.tiny.decoders import bloom, decoder, exaone, falcon, gpt2, phi2, stacked_experts
 from tests.tiny_checkpoints import LLAMA3_ROPE, YARN, TinyCase, without
 
 BASE: dict[str, Any] = {
@@ -43,6 +43,17 @@ GEMMA2 = config("Gemma2ForCausalLM", "gemma2", head_dim=32, sliding_window=64)
 STABLELM = config("StableLmForCausalLM", "stablelm", layer_norm_eps=1e-5, partial_rotary_factor=0.25) | GPT2_VOCAB
 COHERE = config("CohereForCausalLM", "cohere", layer_norm_eps=1e-5, logit_scale=0.25) | GPT2_VOCAB
 SEED_OSS = config("SeedOssForCausalLM", "seed_oss", head_dim=16) | GPT2_VOCAB
+PHI2 = config("PhiForCausalLM", "phi", layer_norm_eps=1e-5, num_key_value_heads=4, intermediate_size=128) | GPT2_VOCAB
+ORION = without(config("OrionForCausalLM", "orion", max_sequence_length=256), "max_position_embeddings")
+NEMOTRON = without(config("NemotronForCausalLM", "nemotron", norm_eps=1e-5, head_dim=16), "rms_norm_eps")
+EXAONE = config("ExaoneForCausalLM", "exaone", activation_function="silu", layer_norm_epsilon=1e-5) | GPT2_VOCAB
+EXAONE4 = config("Exaone4ForCausalLM", "exaone4", num_hidden_layers=4) | GPT2_VOCAB
+GPT2 = {"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_ctx": 64,
+        "n_positions": 64, "vocab_size": 50304}  # fmt: skip
+BLOOM = {"architectures": ["BloomForCausalLM"], "model_type": "bloom", "hidden_size": 32, "n_layer": 2, "n_head": 4,
+         "vocab_size": 50304, "layer_norm_epsilon": 1e-6}  # fmt: skip
+FALCON = {"architectures": ["FalconForCausalLM"], "model_type": "falcon", "hidden_size": 32, "num_hidden_layers": 2,
+          "num_attention_heads": 4, "num_kv_heads": 2, "new_decoder_architecture": True, "vocab_size": 50304}  # fmt: skip
 GATED = "gate_proj up_proj down_proj"
 AROUND = "input_layernorm post_attention_layernorm pre_feedforward_layernorm post_feedforward_layernorm"
 BEHIND = "post_attention_layernorm post_feedforward_layernorm"
@@ -125,5 +136,28 @@ CASES = [
     TinyCase("seed-oss", SEED_OSS, "gpt-2", tensors=decoder(SEED_OSS, qkv_bias=True)),
     TinyCase("seed-oss-few-keys", without(SEED_OSS, "head_dim", "rms_norm_eps"), "gpt-2", tensors=decoder(
         without(SEED_OSS, "head_dim") | {"head_dim": 128}, qkv_bias=True, o_bias=True)),
+    TinyCase("phi2", PHI2, "gpt-2", tensors=phi2(PHI2)),
+    TinyCase("phi2-few-keys", without(PHI2, "layer_norm_eps", "max_position_embeddings", "num_key_value_heads")
+             | {"partial_rotary_factor": 0.75}, "gpt-2", dtype="F16", tensors=phi2(PHI2)),
+    TinyCase("orion", ORION, tensors=decoder(ORION, norm_bias=True)),
+    TinyCase("nemotron", NEMOTRON, tensors=decoder(NEMOTRON, norm_bias=True, mlp="up_proj down_proj")),
+    TinyCase("nemotron-linear-rope", without(NEMOTRON, "head_dim", "norm_eps")
+             | {"partial_rotary_factor": 0.25, "rope_scaling": {"rope_type": "linear", "factor": 2.0}}, dtype="F16",
+             tensors=decoder(NEMOTRON, norm_bias=True, mlp="up_proj down_proj", qkv_bias=True, mlp_bias=True)),
+    TinyCase("exaone", EXAONE | {"rope_scaling": LLAMA3_ROPE, "rope_theta": 1e6}, "gpt-2", tensors=exaone(EXAONE)),
+    TinyCase("exaone4", EXAONE4 | {"sliding_window": 64}, "gpt-2", tensors=decoder(EXAONE4, qk_norm="head", norms=BEHIND)),
+    TinyCase("exaone4-no-window", EXAONE4 | {"sliding_window": None, "rope_scaling": LLAMA3_ROPE}, "gpt-2",
+             tensors=decoder(EXAONE4, qk_norm="head", norms=BEHIND, head=False)),
+    TinyCase("exaone4-all-full", EXAONE4 | {"sliding_window": None, "layer_types": ["full_attention"] * 4}, "gpt-2",
+             tensors=decoder(EXAONE4, qk_norm="head", norms=BEHIND)),
+    TinyCase("gpt2", GPT2, "gpt-2", tensors=gpt2(32, 2, 50304, 64)),
+    TinyCase("bloom", BLOOM, "gpt-2", tensors=bloom(32, 2, 50304)),
+    TinyCase("bloom-bare", BLOOM | {"architectures": ["BloomModel"], "n_embed": 32, "seq_length": 256}, "gpt-2", dtype="F16",
+             tensors=bloom(32, 2, 50304, "")),
+    TinyCase("falcon-grouped", FALCON, "gpt-2", tensors=falcon(32, 2, 50304, 64, "ln_attn ln_mlp")),
+    TinyCase("falcon-one-key", FALCON | {"num_kv_heads": 1, "new_decoder_architecture": False}, "gpt-2", dtype="F16",
+             tensors=falcon(32, 2, 50304, 48, "input_layernorm")),
+    TinyCase("falcon-all-keys", without(FALCON, "num_kv_heads") | {"new_decoder_architecture": False, "multi_query": False},
+             "gpt-2", tensors=falcon(32, 2, 50304, 96, "input_layernorm")),
 ]  # fmt: skip
 FAMILY_CASES = {case.name: case for case in CASES}

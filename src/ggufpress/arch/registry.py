@@ -6,14 +6,50 @@ import difflib
 from collections.abc import Callable
 from dataclasses import replace
 
-from ggufpress.arch import cohere, gemma, granite, llama, olmo, qwen, qwen_moe, seed_oss, stablelm, starcoder2
+from ggufpress.arch import (
+    bloom,
+    cohere,
+    exaone,
+    falcon,
+    gemma,
+    gpt2,
+    granite,
+    llama,
+    nemotron,
+    olmo,
+    orion,
+    phi2,
+    qwen,
+    qwen_moe,
+    seed_oss,
+    stablelm,
+    starcoder2,
+)
 from ggufpress.arch.config import Config
 from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
 from ggufpress.errors import ConfigError, UnsupportedError
 from ggufpress.source.checkpoint import Checkpoint
 
-FAMILIES = (llama, qwen, qwen_moe, starcoder2, olmo, granite, gemma, stablelm, cohere, seed_oss)
+FAMILIES = (
+    llama,
+    qwen,
+    qwen_moe,
+    starcoder2,
+    olmo,
+    granite,
+    gemma,
+    stablelm,
+    cohere,
+    seed_oss,
+    phi2,
+    orion,
+    nemotron,
+    exaone,
+    gpt2,
+    bloom,
+    falcon,
+)
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
     name: family.describe for family in FAMILIES for name in family.CLASSES
