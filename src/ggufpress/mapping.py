@@ -119,7 +119,8 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
             derived[instance.target] = _derive(instance, [index[name] for name in instance.sources])
         except MappingError as error:
             problems.append(_Problem(str(error)))
-    problems += _shared(made, index)
+    # the shapes fit by now
+    problems = problems or list(_shared(made, index))
     if problems:
         raise _failed(checkpoint, arch, problems)
 

@@ -5,8 +5,8 @@ How the checkpoint differs from the GGUF layout:
 1. The rows of query_key_value are grouped: the queries that share a key, that key, its value. GGUF has all q, all k, all v.
 2. Falcon 7B has one norm per layer; the larger ones have two, side by side: ln_mlp and, of attention, ln_attn.
 3. The context length is 2048 and the feed-forward four times as wide as the model, whatever the config says.
-4. Without num_kv_heads a model with multi_query has one key. transformers' class says otherwise, and llama.cpp's converter
-   then stops; here it converts.
+4. A model with multi_query and without new_decoder_architecture has one key, whatever num_kv_heads says. transformers' class
+   fills in another number, and llama.cpp's converter then stops; here it converts.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/falcon.py.
 """
@@ -72,7 +72,8 @@ def describe(raw: Config, hf_class: str) -> Arch:
 
 
 def _heads_kv(config: Config, n_head: int) -> int:
-    if stated := config.optional_integer("num_kv_heads") or config.optional_integer("n_head_kv"):
-        return stated
-    grouped = config.find("model_type") == "falcon" and config.flag("new_decoder_architecture", False)
-    return n_head if grouped or not config.flag("multi_query", True) else 1
+    old = config.find("model_type") == "falcon" and not config.flag("new_decoder_architecture", False)
+    if old and config.flag("multi_query", True):
+        return 1
+    stated = config.optional_integer("num_kv_heads") or config.optional_integer("n_head_kv")
+    return stated or (n_head if config.find("model_type") == "falcon" else 1)
