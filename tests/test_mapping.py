@@ -115,6 +115,15 @@ def test_dropped_tensors_keep_their_reason_whatever_their_type() -> None:
     assert [t.name for t in found.tensors] == ["a.weight"]
 
 
+@pytest.mark.parametrize(("present", "what"), [([], "by none"), (["a", "b"], "more than once")])
+def test_of_several_rules_for_a_target_exactly_one_must_find_its_source(present: list[str], what: str) -> None:
+    rules = (Rule("t.weight", "a", required=False), Rule("t.weight", "b", required=False))
+    arch = Arch("x", "X", 0, 0, None, "none", (), rules)
+    refs = {name: TensorRef(name, "F32", (4,), Path("w"), 0, 0) for name in present}
+    with pytest.raises(MappingError, match=f"t.weight is made {what} of a or b"):
+        map_tensors(Checkpoint(Path("d"), {}, refs), arch)
+
+
 def test_many_problems_are_listed_and_counted() -> None:
     source = checkpoint(CASE)
     with pytest.raises(MappingError) as caught:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -110,6 +111,7 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
             problems += [
                 _Problem(f"{name} is missing: {instance.target} is made from it", name, index) for name in missing
             ]
+    problems += _alternatives(instances, made)
     if problems:
         raise _failed(checkpoint, arch, problems)
 
@@ -173,6 +175,18 @@ def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
         raise MappingError(f"{refs[0].name} makes {instance.target} of shape {list(shape)}, "
                            f"the config asks for {list(rule.shape)}")  # fmt: skip
     return Derived(instance.target, shape, tuple(refs), rule.ops, period, gather=rule.gather)
+
+
+def _alternatives(instances: list[_Instance], made: list[_Instance]) -> Iterator[_Problem]:
+    """Targets that several rules can make, of which not exactly one found its source."""
+    rules: dict[str, list[_Instance]] = {}
+    for instance in instances:
+        rules.setdefault(instance.target, []).append(instance)
+    times = Counter(instance.target for instance in made)
+    for target, several in rules.items():
+        if len(several) > 1 and times[target] != 1:
+            names = " or ".join(instance.sources[0] for instance in several)
+            yield _Problem(f"{target} is made {'by none' if not times[target] else 'more than once'} of {names}")
 
 
 def _shared(made: list[_Instance], index: Mapping[str, TensorRef]) -> Iterator[_Problem]:
