@@ -49,9 +49,14 @@ def test_line_is_named(tmp_path: Path) -> None:
 
 
 def test_merge_keys_do_not_explode(tmp_path: Path) -> None:
-    levels = "".join(f"l{i}: &l{i}\n  <<: [*l{i - 1}, *l{i - 1}]\n" for i in range(1, 50))
-    with pytest.raises(CheckpointError, match="too many merged keys"):
-        read_model_card(card(tmp_path, f"l0: &l0 {{a: 1}}\n{levels}"))
+    base = "base: &b {" + ", ".join(f"k{i}: 1" for i in range(1000)) + "}\n"
+    for merges in ("many: [" + "{<<: *b}, " * 1000 + "]", "one: {<<: [" + "*b, " * 1000 + "]}"):
+        with pytest.raises(CheckpointError, match="more than 200,000 keys"):
+            read_model_card(card(tmp_path, base + merges + "\n"))
+
+
+def test_merged_keys_are_read(tmp_path: Path) -> None:
+    assert read_model_card(card(tmp_path, "a: &a {k: 1}\nb: {<<: [*a, *a], l: 2}\n"))["b"] == {"k": 1, "l": 2}
 
 
 def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

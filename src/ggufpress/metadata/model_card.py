@@ -15,17 +15,22 @@ from ggufpress.source.checkpoint import Checkpoint
 CARD = "README.md"
 MAX_CARD_BYTES = 16 << 20
 MAX_FRONT_MATTER = 1 << 20
-_MAX_MERGED_KEYS = 10_000
+_MAX_KEYS = 200_000
 _MAX_DIGITS = 4300
 
 
 class _Loader(yaml.SafeLoader):
     """The safe loader, with a limit where a small text makes large work: merge keys and numbers."""
 
+    _keys = 0
+
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         super().flatten_mapping(node)
-        if len(node.value) > _MAX_MERGED_KEYS:
-            raise yaml.constructor.ConstructorError(None, None, "too many merged keys", node.start_mark)
+        # The loader comes here for every reference to a merged mapping before it copies the keys.
+        self._keys += len(node.value)
+        if self._keys > _MAX_KEYS:
+            problem = f"more than {_MAX_KEYS:,} keys, merged ones counted each time"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         if len(node.value) > _MAX_DIGITS and node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
