@@ -79,7 +79,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *linear(f"{BLK}.post_ffw_norm", f"{LAYERS}.post_feedforward_layernorm", (s.n_embd,)),
             *feed_forward(s.n_embd, s.n_ff),
         )
-    factors = llama3_factors(config, s.head_dim)
+    factors = llama3_factors(config, s.head_dim, default_factor=8.0 if name == "exaone" else 16.0)
     return Arch(
         name=name,
         hf_class=hf_class,

@@ -76,7 +76,7 @@ def rope_metadata(config: Config, arch: str) -> list[tuple[str, Value]]:
     return keys
 
 
-def llama3_factors(config: Config, head_dim: int) -> tuple[float, ...] | None:
+def llama3_factors(config: Config, head_dim: int, default_factor: float = 8.0) -> tuple[float, ...] | None:
     """The divisors of the rotary frequencies under Llama 3's scaling, one per pair of dimensions, else None.
 
     High frequencies keep 1, low ones get `factor`, those between are interpolated, in float32 as torch does it.
@@ -85,7 +85,7 @@ def llama3_factors(config: Config, head_dim: int) -> tuple[float, ...] | None:
     if (rope.optional_text("rope_type") or "").lower() != "llama3":
         return None
     base = _number(rope, "rope_theta", 10000.0)
-    factor = _number(rope, "factor", 8.0)
+    factor = _number(rope, "factor", default_factor)
     low = _number(rope, "low_freq_factor", 1.0)
     high = _number(rope, "high_freq_factor", 4.0)
     old_context = _number(rope, "original_max_position_embeddings", 8192)
