@@ -198,9 +198,10 @@ def _distinct(tokens: Sequence[Special]) -> list[Special]:
 
 
 def _add_tokens(backend: Any, by_id: Mapping[int, Special], special: Sequence[Special]) -> None:
+    present = backend.get_added_tokens_decoder().values()
     # Tokens that are there already are added again, so that their flags win.
     new = list(by_id.values())
-    texts = {token.content for token in (*backend.get_added_tokens_decoder().values(), *new)}
+    texts = {token.content for token in (*present, *new)}
     new += [t for t in special if (t not in texts if isinstance(t, str) else t not in new)]
     special_texts = {content_of(token) for token in special}
     for i, token in enumerate(new):
@@ -208,8 +209,9 @@ def _add_tokens(backend: Any, by_id: Mapping[int, Special], special: Sequence[Sp
             new[i] = AddedToken(token, special=True)
         else:
             token.special = token.special or token.content in special_texts
-    if new:
-        backend.add_tokens(new)
+    # The library ignores what was there with the same flags; 0.23 no longer does where flags change back and forth.
+    unchanged = {repr(token) for token in present}
+    backend.add_tokens([token for token in new if repr(token) not in unchanged])
 
 
 def _force_prefix_space(backend: Any, chosen: TokenizerClass, values: Mapping[str, Any]) -> None:
