@@ -82,6 +82,20 @@ def test_not_a_model(content: bytes, folder: MakeFolder) -> None:
         read_spm(TokenizerFiles(folder({"tokenizer.model": content})), 8)
 
 
+def test_a_piece_that_is_no_text(folder: MakeFolder) -> None:
+    content = model(("<unk>", 0.0, 2), ("abc", 0.0, 1)).replace(b"abc", b"a\xffc")
+    with pytest.raises(
+        TokenizerError, match=r"tokenizer\.model (holds a piece that is not UTF-8|is not a SentencePiece)"
+    ):
+        read_spm(TokenizerFiles(folder({"tokenizer.model": content})), 8)
+
+
+def test_the_reason_is_given(folder: MakeFolder) -> None:
+    content = model(("<unk>", 0.0, 2), ("a", 0.0, 1), ("a", 0.0, 1))
+    with pytest.raises(TokenizerError, match=r"is not a SentencePiece model: a is already defined"):
+        read_spm(TokenizerFiles(folder({"tokenizer.model": content})), 8)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -58,12 +58,12 @@ def read_token_settings(files: TokenizerFiles) -> TokenSettings:
         by_id = dict(_decoder_entry(key, entry, f"{where}: added_tokens_decoder") for key, entry in decoder.items())
         flagged = {content_of(token): token for token in by_id.values()}
     else:
-        of_map = _special_tokens_map(files, values)
+        of_map, last = _special_tokens_map(files, values)
         values.update(of_map)
         of_json, of_tokenizer = _added_tokens_json(files, values), _added_tokens_of_tokenizer_json(files)
         by_id = {**of_json, **of_tokenizer}
         # transformers files the tokens of added_tokens.json under a name left over from the loop before.
-        misnamed = {content_of(of_map[EXTRA_KEY][-1]): token for token in of_json.values() if of_map.get(EXTRA_KEY)}
+        misnamed = {} if last is None else {content_of(last): token for token in of_json.values()}
         flagged = {**misnamed, **{content_of(token): token for token in of_tokenizer.values()}}
     for key in SPECIAL_KEYS:
         if (token := values.get(key)) is not None:
@@ -97,17 +97,21 @@ def _special_list(value: Any, where: str, **forced: bool) -> list[Special]:
     return [_special(item, f"{where}[{i}]", **forced) for i, item in enumerate(items) if item is not None]
 
 
-def _special_tokens_map(files: TokenizerFiles, values: Mapping[str, Any]) -> dict[str, Any]:
+def _special_tokens_map(files: TokenizerFiles, values: Mapping[str, Any]) -> tuple[dict[str, Any], Special | None]:
+    """The keys of special_tokens_map.json, and the last token of its additional ones."""
     name = "special_tokens_map.json"
     where = str(files.path(name))
     out: dict[str, Any] = dict(files.json(name) or {})
+    last: Special | None = None
     for key, value in out.items():
         if key in SPECIAL_KEYS:
             out[key] = _special(value, f"{where}: {key}", special=True)
         elif key == EXTRA_KEY:
+            more = _special_list(value, f"{where}: {key}", special=True)
+            last = more[-1] if more else None
             out[key] = list(values.get(EXTRA_KEY) or [])
-            out[key] += [t for t in _special_list(value, f"{where}: {key}", special=True) if t not in out[key]]
-    return out
+            out[key] += [token for token in more if token not in out[key]]
+    return out, last
 
 
 def _added_tokens_json(files: TokenizerFiles, values: Mapping[str, Any]) -> dict[int, Special]:

@@ -22,6 +22,7 @@ from tokenizers import AddedToken, Tokenizer, pre_tokenizers, processors
 from ggufpress.errors import TokenizerError
 from ggufpress.vocab.added_tokens import Special, TokenSettings, content_of, read_token_settings
 from ggufpress.vocab.merges_files import has_merges_files, tokenizer_of_merges_files
+from ggufpress.vocab.mistral_split import replace_first_split, wants_mistral_split
 from ggufpress.vocab.tokenizer_classes import (
     CLASS_OF_MODEL_TYPE,
     CLASSES,
@@ -114,6 +115,10 @@ def load_fast_tokenizer(files: TokenizerFiles) -> FastTokenizer:
     _force_prefix_space(backend, chosen, settings.values)
     if chosen.writes_template:
         _write_template(files, backend, chosen, settings.values, named)
+    n_base = backend.get_vocab_size(with_added_tokens=False)
+    if backend.pre_tokenizer is not None and wants_mistral_split(settings.values, files.checkpoint.config, n_base):
+        with _panics_are_errors(where):
+            replace_first_split(backend)
     clean_up = bool(settings.values.get("clean_up_tokenization_spaces", False))
     added: dict[int, Special] = backend.get_added_tokens_decoder()
     return FastTokenizer(where, backend, added, tuple(content_of(token) for token in special), clean_up, notes)
@@ -132,17 +137,15 @@ def _panics_are_errors(where: str) -> Iterator[None]:
 
 
 def _choose_class(files: TokenizerFiles) -> tuple[TokenizerClass, tuple[str, ...]]:
-    for name in ("tokenizer_config.json", "config.json"):
-        stated = (files.json(name) or {}).get("tokenizer_class") if name != "config.json" else None
-        if name == "config.json":
-            stated = files.checkpoint.config.get("tokenizer_class")
-        if stated is not None:
+    """The class, and a note where its name is not known."""
+    config = files.checkpoint.config
+    for name, values in (("tokenizer_config.json", files.json("tokenizer_config.json") or {}), ("config.json", config)):
+        if (stated := values.get("tokenizer_class")) is not None:
             base = expect_text(stated, f"{files.path(name)}: tokenizer_class").removesuffix("Fast")
             if base in CLASSES:
                 return CLASSES[base], ()
             return GENERIC, (f"tokenizer_class {stated} is taken for a plain one",)
-    model_type = files.checkpoint.config.get("model_type")
-    return CLASSES[CLASS_OF_MODEL_TYPE.get(str(model_type), GENERIC.name)], ()
+    return CLASSES[CLASS_OF_MODEL_TYPE.get(str(config.get("model_type")), GENERIC.name)], ()
 
 
 def _tokenizer_of_json(files: TokenizerFiles) -> Any:
@@ -195,9 +198,10 @@ def _distinct(tokens: Sequence[Special]) -> list[Special]:
 
 
 def _add_tokens(backend: Any, by_id: Mapping[int, Special], special: Sequence[Special]) -> None:
+    present = backend.get_added_tokens_decoder().values()
     # Tokens that are there already are added again, so that their flags win.
     new = list(by_id.values())
-    texts = {token.content for token in (*backend.get_added_tokens_decoder().values(), *new)}
+    texts = {token.content for token in (*present, *new)}
     new += [t for t in special if (t not in texts if isinstance(t, str) else t not in new)]
     special_texts = {content_of(token) for token in special}
     for i, token in enumerate(new):
@@ -205,8 +209,9 @@ def _add_tokens(backend: Any, by_id: Mapping[int, Special], special: Sequence[Sp
             new[i] = AddedToken(token, special=True)
         else:
             token.special = token.special or token.content in special_texts
-    if new:
-        backend.add_tokens(new)
+    # The library ignores what was there with the same flags; 0.23 no longer does where flags change back and forth.
+    unchanged = {repr(token) for token in present}
+    backend.add_tokens([token for token in new if repr(token) not in unchanged])
 
 
 def _force_prefix_space(backend: Any, chosen: TokenizerClass, values: Mapping[str, Any]) -> None:

@@ -61,10 +61,12 @@ def _load(files: TokenizerFiles) -> Any:
     processor = SentencePieceProcessor()
     try:
         loaded = processor.LoadFromSerializedProto(content)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+    except (RuntimeError, UnicodeDecodeError) as error:
+        # The library's own words are its source line, or bytes of the model.
+        reason = str(error).splitlines()[0].removeprefix("INTERNAL: ")
+        shown = "" if isinstance(error, UnicodeDecodeError) or reason.startswith("src/") else f": {reason}"
         raise TokenizerError(
-            f"{files.path(MODEL_FILE)} is not a SentencePiece model: {reason}",
+            f"{files.path(MODEL_FILE)} is not a SentencePiece model{shown}",
             hint="if tokenizer.json holds the vocabulary (as for Llama 3), move tokenizer.model away",
         ) from error
     if not loaded or processor.vocab_size() == 0:

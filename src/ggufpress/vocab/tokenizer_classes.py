@@ -83,16 +83,15 @@ _MODEL_TYPES = {
     "LlamaTokenizer": """
         arcee aria chameleon colpali deepseek_v2 deepseek_v3 deepseek_vl deepseek_vl_hybrid diffllama ernie4_5
         ernie4_5_moe idefics idefics2 idefics3 jamba janus jetmoe llama llama4 llama4_text llava llava_next
-        llava_next_video llava_onevision ministral mistral mistral3 mixtral mllama paligemma persimmon phi3 phimoe
-        video_llava vipllava zamba zamba2""",
-    "CodeLlamaTokenizer": "code_llama",
+        llava_next_video llava_onevision granitevision code_llama ministral mistral mistral3 mixtral mllama paligemma
+        persimmon phi3 phimoe video_llava vipllava zamba zamba2""",
     "GemmaTokenizer": """
         gemma gemma2 gemma3 gemma3_text gemma3n gemma3n_text recurrent_gemma shieldgemma2 siglip2 t5gemma""",
     "CohereTokenizer": "aya_vision cohere cohere2",
     "GPTNeoXTokenizer": "falcon_mamba gpt_neox mamba mamba2 mpt olmo olmo2 olmoe rwkv stablelm xlstm",
     "GPT2Tokenizer": """
         blip-2 dbrx emu3 exaone4 flex_olmo gpt2 gpt_bigcode gpt_neo gptj instructblip instructblipvideo minimax olmo3
-        opt starcoder2 granite granitemoe granitemoehybrid granitemoeshared""",
+        opt starcoder2 gpt-sw3 granite granitemoe granitemoehybrid granitemoeshared""",
     "CodeGenTokenizer": "codegen phi",
     "Qwen2Tokenizer": """
         colqwen2 internvl qwen2 qwen2_5_omni qwen2_5_vl qwen2_audio qwen2_moe qwen2_vl qwen3 qwen3_moe qwen3_next
@@ -103,4 +102,7 @@ _MODEL_TYPES = {
 CLASS_OF_MODEL_TYPE: Mapping[str, str] = {
     model_type: name for name, model_types in _MODEL_TYPES.items() for model_type in model_types.split()
 }
-"""The class that a checkpoint without tokenizer_class gets by config.json's model_type."""
+"""The class that a checkpoint without tokenizer_class gets by config.json's model_type.
+
+code_llama stands where its config class, LlamaConfig, stands.
+"""
