@@ -1,3 +1,5 @@
+"""When Mistral's corrected rule replaces a checkpoint's own."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -23,9 +25,11 @@ ASKED = {"fix_mistral_regex": True}
         ("5.0.0rc1", "mistral", True),
         ("5.0.0", "mistral", False),
         ("5.1", "mistral", False),
+        ("9" * 5000, "mistral", True),
+        ("4.50.0", ["mistral"], False),
     ],
 )
-def test_when_it_is_replaced(version: str | None, model_type: str | None, wanted: bool) -> None:
+def test_when_it_is_replaced(version: str | None, model_type: object, wanted: bool) -> None:
     config: dict[str, Any] = {"transformers_version": version, "model_type": model_type}
     assert wants_mistral_split(ASKED, config, 131_072) is wanted
     assert not wants_mistral_split(ASKED, config, 100_000)

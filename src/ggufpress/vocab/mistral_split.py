@@ -20,7 +20,7 @@ MISTRAL_SPLIT = (
 
 _MODEL_TYPES = frozenset({"mistral", "mistral3", "voxtral", "ministral", "pixtral"})
 _MIN_N_VOCAB = 100_000
-_VERSION = re.compile(r"(\d+)(?:\.(\d+))?(?:\.(\d+))?(.*)")
+_VERSION = re.compile(r"(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?!\d)(.*)")
 
 
 def wants_mistral_split(values: Mapping[str, Any], config: Mapping[str, Any], n_base: int) -> bool:
@@ -34,7 +34,7 @@ def wants_mistral_split(values: Mapping[str, Any], config: Mapping[str, Any], n_
     if version is None:
         return True
     if version <= (4, 57, 2, 1):
-        return config.get("model_type") is None or config["model_type"] in _MODEL_TYPES
+        return config.get("model_type") is None or str(config["model_type"]) in _MODEL_TYPES
     return version < (5, 0, 0, 1)
 
 
