@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pytest
 
 from ggufpress import _native, plan, quantize
 from ggufpress.errors import CheckpointError, InputError, OutputError, SpaceError, VerifyError, WeightError
-from ggufpress.execute import loading, pipeline, recheck
+from ggufpress.execute import loading, manifest, pipeline, recheck
 from ggufpress.execute.run import execute
 from ggufpress.source.reading import TensorReader
 from tests.tiny_checkpoints import BARD, BY_NAME, make
@@ -231,11 +232,37 @@ def test_the_manifest_says_from_what_and_how(tmp_path: Path) -> None:
     assert file.manifest
     found = json.loads(file.manifest.read_text())
     assert found["output"]["sha256"] == file.sha256
-    assert found["source"]["files"]["model.safetensors"]["sha256"] == recheck.sha256_of(BARD / "model.safetensors")
+    assert found["source"]["files"]["model.safetensors"]["sha256"] == (
+        hashlib.sha256((BARD / "model.safetensors").read_bytes()).hexdigest()
+    )
     by_name = {tensor["name"]: tensor for tensor in found["output"]["tensors"]}
     assert by_name["output_norm.weight"]["rmse"] == 0
     assert 0 < by_name["output.weight"]["rmse"] < 0.01
     assert by_name["blk.0.attn_q.weight"]["ops"] == ["rope-permute(8 heads)"]
+
+
+def test_a_manifest_that_cannot_be_made_leaves_nothing(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(path: Path) -> None:
+        raise CheckpointError(f"{path} cannot be opened")
+
+    monkeypatch.setattr(manifest, "_described", unreadable)
+    with pytest.raises(CheckpointError, match="cannot be opened"):
+        quantize(tiny, ["Q8_0"], output=tmp_path, manifest=True)
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_cannot_be_read_back_is_not_kept(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(fd: int, count: int, offset: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(recheck, "_pread", fails)
+    with pytest.raises(VerifyError, match="cannot be read back: input/output error"):
+        quantize(tiny, ["Q8_0"], output=tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_buffers_stay_within_the_budget(mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,20 +5,25 @@ Its content depends on the source and the plan alone: not on the machine, the ti
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ggufpress.errors import CheckpointError
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.pipeline import WrittenTensor
-from ggufpress.execute.recheck import sha256_of
+from ggufpress.files import ReadOnlyFile
 from ggufpress.planning import OutputPlan, Plan
 from ggufpress.source.checkpoint import Checkpoint
 
 FORMAT = 1
+SMALL_FILES = (".json", ".jinja", ".model", ".txt", ".md")
+CHUNK = 1 << 20
 
 
 def manifest_path(path: Path) -> Path:
@@ -27,18 +32,26 @@ def manifest_path(path: Path) -> Path:
 
 
 def source_hashes(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
-    """Size and sha256 of every file that shaped the output: the small files of the folder and the shards."""
+    """Size and sha256 of every file that may have shaped the output: the small files of the folder and the shards.
+
+    Raises CheckpointError where one cannot be read.
+    """
     shards = {ref.file for ref in checkpoint.tensors.values()}
     small = {path for path in checkpoint.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES}
     files = sorted(shards | small)
     with ThreadPoolExecutor() as executor:
-        digests = executor.map(sha256_of, files)
-    return {
-        path.name: {"bytes": path.stat().st_size, "sha256": digest} for path, digest in zip(files, digests, strict=True)
-    }
+        return dict(zip((path.name for path in files), executor.map(_described, files), strict=True))
 
 
-SMALL_FILES = (".json", ".jinja", ".model", ".txt", ".md")
+def _described(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(CHUNK))
+    with ReadOnlyFile(path, CheckpointError) as file:
+        for at in range(0, file.size, CHUNK):
+            chunk = buffer[: min(CHUNK, file.size - at)]
+            file.read_into(at, chunk, "its bytes")
+            digest.update(chunk)
+        return {"bytes": file.size, "sha256": digest.hexdigest()}
 
 
 def manifest(
@@ -58,17 +71,17 @@ def manifest(
     }
 
 
-def write_manifests(plan: Plan, written: Sequence[Mapping[str, WrittenTensor]], digests: Sequence[str]) -> list[Path]:
-    """Write the manifest of every output of `plan`, each whole or not at all; returns their paths."""
+def write_manifests(
+    plan: Plan, written: Sequence[Mapping[str, WrittenTensor]], digests: Sequence[str], stack: ExitStack
+) -> list[PartFile]:
+    """Write the manifest of every output of `plan`, complete but for the final name; `stack` removes what gets none."""
     sources = source_hashes(plan.checkpoint)
-    paths = []
+    parts = []
     for output, tensors, digest in zip(plan.outputs, written, digests, strict=True):
-        path = manifest_path(output.path)
         data = (json.dumps(manifest(plan, output, tensors, digest, sources), indent=1) + "\n").encode()
         # whether it may be replaced was settled before the work
-        with PartFile(path, len(data), force=True) as part:
-            part.write_at(0, data)
-            part.sync()
-            part.commit()
-        paths.append(path)
-    return paths
+        part = stack.enter_context(PartFile(manifest_path(output.path), len(data), force=True))
+        part.write_at(0, data)
+        part.sync()
+        parts.append(part)
+    return parts

@@ -14,16 +14,12 @@ from pathlib import Path
 from threading import Condition, Thread
 
 from ggufpress.errors import GgufError, VerifyError
+from ggufpress.files import reason
+from ggufpress.gguf.header import padded
 from ggufpress.gguf.reader import read_gguf
 from ggufpress.planning import OutputPlan, PlannedTensor
 
 CHUNK = 1 << 20
-
-
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb", buffering=0) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class Stopped(Exception):
@@ -77,6 +73,8 @@ class ReadBack:
             self._sha256 = self._check()
         except Stopped:
             pass
+        except OSError as error:
+            self._error = VerifyError(f"{self._path} cannot be read back: {reason(error)}")
         except BaseException as error:
             self._error = error
 
@@ -121,7 +119,7 @@ class ReadBack:
             tensors.add(tensor.name, chunk)
             whole.update(chunk)
             tensors.wait()
-        padding = _pread(fd, -end % 32, end)
+        padding = _pread(fd, padded(end) - end, end)
         if padding.strip(b"\0"):
             raise VerifyError(f"{self._path}: the padding after {tensor.name} is not zero")
         whole.update(padding)

@@ -1,4 +1,4 @@
-"""From a plan to verified files: reserve, stream, sync, re-read, rename, manifest."""
+"""From a plan to verified files: reserve, stream, sync, re-read, manifest, rename."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ def execute(
                 list(executor.map(PartFile.sync, parts))
             tell("reading back")
             digests = [check.result() for check in checks]
-        for part in parts:
+        manifests = write_manifests(plan, written, digests, stack) if manifest else []
+        for part in (*parts, *manifests):
             part.commit()
         stack.pop_all().close()
-    manifests = write_manifests(plan, written, digests) if manifest else [None] * len(parts)
     files = [
         WrittenFile(
             output.path,
@@ -117,9 +117,9 @@ def execute(
             output.bpw,
             output.data_bytes / plan.source_bytes,
             digest,
-            path,
+            manifest_path(output.path) if manifest else None,
         )
-        for output, digest, path in zip(plan.outputs, digests, manifests, strict=True)
+        for output, digest in zip(plan.outputs, digests, strict=True)
     ]
     return Report(tuple(files), time.perf_counter() - started)
 
