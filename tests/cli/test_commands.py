@@ -138,6 +138,7 @@ def test_types_come_from_the_tables(run) -> None:  # type: ignore[no-untyped-def
         (["quantize", BARD, "--layout", "convert"], 2, "converter does not write Q4_K_M"),
         (["quantize", BARD, "--threads", "0"], 2, "--threads"),
         (["quantize", BARD, "--memory", "lots"], 2, "is no size"),
+        (["quantize", BARD, "--memory", "9" * 5000], 2, "is no size"),
         (["quantize", BARD, "--memory", "1K"], 3, "rows that need buffers"),
         (["frobnicate"], 2, "No such command"),
         (["plan", "nowhere"], 3, "'nowhere' does not exist"),
@@ -185,6 +186,14 @@ def test_a_reader_that_goes_away_is_no_error(tiny: Path) -> None:
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "{\n"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", ["types", "types --json", "types --quiet"])
+def test_standard_output_on_a_full_disk_is_no_traceback(arguments: str) -> None:
+    command = f"{sys.executable} -m ggufpress {arguments} > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, "error: standard output: no space left on device\n")
 
 
 def test_an_unknown_instruction_set_is_no_traceback(tiny: Path, tmp_path: Path) -> None:

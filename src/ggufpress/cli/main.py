@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import signal
 import sys
@@ -10,7 +12,8 @@ from typing import Any
 
 import click
 
-from ggufpress.errors import GgufpressError
+from ggufpress.errors import GgufpressError, SpaceError
+from ggufpress.files import reason
 
 EPILOG = """\b
 Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 bad input, 4 no space, 130 interrupted.
@@ -71,6 +74,11 @@ def main(arguments: list[str] | None = None) -> None:
         # the reader of our output went away, as `| head` does
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # what is no file of ours: standard output on a full disk
+        _say("error:", "red", f"{error.filename or 'standard output'}: {reason(error)}")
+        _close_stdout()
+        sys.exit(SpaceError.exit_code if error.errno == errno.ENOSPC else GgufpressError.exit_code)
     except GgufpressError as error:
         _say("error:", "red", str(error))
         if error.hint:
@@ -88,6 +96,12 @@ def _say(label: str, color: str, text: str) -> None:
 def _printable(text: str) -> str:
     """The text with control characters escaped: a file's name must not move the cursor."""
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def _close_stdout() -> None:
+    """Drop what could not be written, so that the interpreter does not fail on it once more at its end."""
+    with contextlib.suppress(OSError):
+        sys.stdout.close()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -36,7 +36,7 @@ def command(
     """
     plan = build_plan(resolve(source), types, output=output, via=via, layout=layout)
     if as_json:
-        print_json(plan.to_json() | {"footprints": [print_.to_json() for print_ in footprints(plan)]})
+        print_json(plan.to_json() | {"footprints": [item.to_json() for item in footprints(plan)]})
     elif quiet:
         for made in plan.outputs:
             click.echo(f"{made.path}\t{made.file_bytes}")

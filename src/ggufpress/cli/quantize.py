@@ -15,6 +15,7 @@ from ggufpress.execute.run import Report, execute
 from ggufpress.planning import Plan, build_plan
 from ggufpress.source.resolve import resolve
 
+MAX_DIGITS = 18
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -28,7 +29,7 @@ class ByteCount(click.ParamType[int]):
         text = str(value).upper().removesuffix("B").removesuffix("I")
         factor = SUFFIXES.get(text[-1:], 1)
         digits = text[:-1] if factor > 1 else text
-        if not digits.isascii() or not digits.isdigit():
+        if not digits.isascii() or not digits.isdigit() or len(digits) > MAX_DIGITS:
             self.fail(f"{value!r} is no size; write 256M or 1G", param, ctx)
         return int(digits) * factor
 
