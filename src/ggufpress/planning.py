@@ -16,7 +16,7 @@ from ggufpress.arch.ops import Shape
 from ggufpress.arch.registry import describe
 from ggufpress.arch.spec import Arch
 from ggufpress.errors import UsageError
-from ggufpress.gguf.header import TensorInfo, encode_header, padded
+from ggufpress.gguf.header import TensorInfo, data_offsets, encode_header, padded
 from ggufpress.gguf.values import Metadata, text, u32
 from ggufpress.mapping import Derived, TensorMap, map_tensors
 from ggufpress.metadata.general import general_metadata
@@ -24,7 +24,7 @@ from ggufpress.metadata.size_label import ParameterCounts
 from ggufpress.mixture import ModelFacts
 from ggufpress.presets import AUTO, BY_NAME, Preset, preset_named
 from ggufpress.quant.types import F32, QType
-from ggufpress.recipe import Decision, choose_types, converter_type, stripped  # fmt: skip
+from ggufpress.recipe import Decision, choose_types, converter_type, stripped
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab import Vocab, read_vocab
 
@@ -320,12 +320,11 @@ def _output(
         # llama-quantize sets these two again, which moves them to the end
         for key in (QUANTIZATION_VERSION, FILE_TYPE):
             metadata[key] = metadata.pop(key)
+    decided = decide(arch, tensors, preset, layout, via)
     placed: list[PlannedTensor] = []
-    offset = 0
-    for tensor, choice, before, nbytes in decide(arch, tensors, preset, layout, via):
+    for (tensor, choice, before, nbytes), offset in zip(decided, data_offsets(row[-1] for row in decided), strict=True):
         shape = stripped(tensor.shape) if quantizer else tensor.shape
         placed.append(PlannedTensor(tensor, shape, choice.qtype, before, offset, nbytes, choice.rule, choice.fallback))
-        offset += padded(nbytes)
     infos = [TensorInfo(tensor.name, tensor.shape, tensor.qtype, tensor.offset) for tensor in placed]
     header = encode_header(metadata, infos)
     return OutputPlan(path, preset, layout, via if quantizer else None, metadata, tuple(placed), header)
