@@ -12,6 +12,14 @@ namespace ggufpress::scalar {
 
 static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
+/// The first of n numbers of largest size, with its sign.
+static inline float largest_by_size(const float* x, int n) {
+    float largest = 0;
+    for (int i = 0; i < n; ++i)
+        if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
+    return largest;
+}
+
 /// Groups whose largest weight is smaller than this count as zero.
 constexpr float TINY = 1e-15f;
 
@@ -106,14 +114,8 @@ static inline AffineFit fit_affine(const float* x, const float* w, int n, int nm
 /// Best scale for -nmax <= q < nmax, where x is about scale * q, by 19 trials around the plain range; writes q + nmax.
 /// A group of zeros gives scale 0 and writes zeros (not nmax).
 static inline float fit_symmetric(const float* x, const float* w, int n, int nmax, uint8_t* q) {
-    float largest = 0, size = 0;
-    for (int i = 0; i < n; ++i) {
-        if (std::fabs(x[i]) > size) {
-            size = std::fabs(x[i]);
-            largest = x[i];
-        }
-    }
-    if (size < TINY) {
+    const float largest = largest_by_size(x, n);
+    if (std::fabs(largest) < TINY) {
         for (int i = 0; i < n; ++i) q[i] = 0;
         return 0;
     }
@@ -149,14 +151,8 @@ static inline float fit_symmetric(const float* x, const float* w, int n, int nma
 /// Best scale for -nmax <= q < nmax, where x is about scale * q and a weight counts by its square: from the plain range
 /// q moves one by one as long as that helps, at most five rounds. Writes q + nmax. A group of zeros is as above.
 static inline float fit_symmetric_by_moves(const float* x, int n, int nmax, uint8_t* q) {
-    float largest = 0, size = 0;
-    for (int i = 0; i < n; ++i) {
-        if (std::fabs(x[i]) > size) {
-            size = std::fabs(x[i]);
-            largest = x[i];
-        }
-    }
-    if (size < TINY) {
+    const float largest = largest_by_size(x, n);
+    if (std::fabs(largest) < TINY) {
         for (int i = 0; i < n; ++i) q[i] = 0;
         return 0;
     }

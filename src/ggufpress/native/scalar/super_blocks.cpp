@@ -165,18 +165,14 @@ void quantize_q6_k(const Chunk& chunk, uint8_t* out) {
         const float* x = chunk.x + start;
         uint8_t q[SUPER];
         float scales[16];
-        float largest = 0, size = 0;
         for (int g = 0; g < 16; ++g) {
             float w[16];
             for (int i = 0; i < 16; ++i)
                 w[i] = chunk.importance ? chunk.importance[start + 16 * g + i] : x[16 * g + i] * x[16 * g + i];
             scales[g] = fit_symmetric(x + 16 * g, w, 16, 32, q + 16 * g);
-            if (std::fabs(scales[g]) > size) {
-                size = std::fabs(scales[g]);
-                largest = scales[g];
-            }
         }
-        if (size < TINY) {
+        const float largest = largest_by_size(scales, 16);
+        if (std::fabs(largest) < TINY) {
             std::memset(block, 0, sizeof *block);
             continue;
         }
