@@ -1,4 +1,4 @@
-// The scale searches of the K types, one group of weights at a time: the specification of simd/fit.hpp.
+// The scale searches, one group of weights at a time: the specification of simd/fit.hpp.
 // Facts from ggml/src/ggml-quants.c (make_qx_quants, make_qkx2_quants, make_qkx3_quants, make_qp_quants).
 // Each sum is a float sum over the group in order, and products associate as written here: both decide last bits.
 #pragma once
@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "../numbers.hpp"
+#include "../trials.hpp"
 
 namespace ggufpress::scalar {
 
@@ -19,24 +20,6 @@ static inline float largest_by_size(const float* x, int n) {
         if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
     return largest;
 }
-
-/// Groups whose largest weight is smaller than this count as zero.
-constexpr float TINY = 1e-15f;
-
-/// Trial steps of a search: candidate i divides the range into nmax + first + step * i parts.
-/// clamp_first: quotients are clamped to 0 ... nmax before they are rounded, not after. That differs only where they
-/// leave 2^22, for weights far outside their fit. llama.cpp does so with importance since some time after 0.3.36.
-struct Trials {
-    float first;
-    float step;
-    int count;
-    bool clamp_first;
-    /// Whether errors count by their size, not their square.
-    bool absolute = false;
-};
-
-/// The trials of every type that looks at importance.
-constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37, true};
 
 /// x is about scale * q - minus.
 struct AffineFit {

@@ -23,8 +23,6 @@ static void store_pairs_of_bits(const uint8_t (&q)[SUPER], uint8_t* qs) {
 
 static int pair_of_bits(const uint8_t* qs, int i) { return qs[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3; }
 
-constexpr Trials TRIALS_Q2_K = {-0.5f, 0.1f, 16, false, true};
-
 /// Fits 16 groups, rounds their scales and mins to 4 bits, and rounds the weights again with what was stored. A group
 /// whose scale became 0 keeps the q of its fit. Without importance a weight counts by its size, and so does an error.
 void quantize_q2_k(const Chunk& chunk, uint8_t* out) {

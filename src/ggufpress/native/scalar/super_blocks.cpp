@@ -98,9 +98,6 @@ static void quantize_affine(const float* x, const float* importance, int nmax, c
     }
 }
 
-constexpr Trials TRIALS_Q4_K = {-1.0f, 0.1f, 21, false};
-constexpr Trials TRIALS_Q5_K = {-0.5f, 0.1f, 16, false};
-
 void quantize_q4_k(const Chunk& chunk, uint8_t* out) {
     auto* block = reinterpret_cast<BlockQ4_K*>(out);
     for (int start = 0; start < chunk.n; start += SUPER, ++block) {
