@@ -11,20 +11,21 @@ peak of anonymous memory (RssAnon: without mapped files), sampled every 20 ms, a
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 import shutil
-import struct
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.processes import GGUFPRESS, ROOT, Cost, machine, measure, median
+from benchmarks.checkpoints import Shape, write_checkpoint
+from benchmarks.processes import GGUFPRESS, Cost, machine, measure, median
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 2048, "intermediate_size": 5632,
@@ -33,37 +34,10 @@ CONFIG = {
 }  # fmt: skip
 
 
-def make_checkpoint(folder: Path) -> None:
-    """Random BF16 weights of TinyLlama-1.1B's shape, with the bundled model's tokenizer."""
-    if (folder / "model.safetensors").exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(ROOT / "models" / "bard-4m" / name, folder)
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    shapes = {"model.embed_tokens.weight": (32000, 2048), "lm_head.weight": (32000, 2048), "model.norm.weight": (2048,)}
-    for i in range(22):
-        layer = f"model.layers.{i}"
-        shapes |= {
-            f"{layer}.self_attn.q_proj.weight": (2048, 2048), f"{layer}.self_attn.k_proj.weight": (256, 2048),
-            f"{layer}.self_attn.v_proj.weight": (256, 2048), f"{layer}.self_attn.o_proj.weight": (2048, 2048),
-            f"{layer}.mlp.gate_proj.weight": (5632, 2048), f"{layer}.mlp.up_proj.weight": (5632, 2048),
-            f"{layer}.mlp.down_proj.weight": (2048, 5632), f"{layer}.input_layernorm.weight": (2048,),
-            f"{layer}.post_attention_layernorm.weight": (2048,),
-        }  # fmt: skip
-    header, offset = {}, 0
-    for name, shape in shapes.items():
-        size = 2 * int(np.prod(shape))
-        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, offset + size]}
-        offset += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    random = np.random.default_rng(0)
-    with (folder / "model.safetensors").open("wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text)
-        for shape in shapes.values():
-            values = random.standard_normal(int(np.prod(shape)), np.float32) * np.float32(0.02)
-            stream.write((values.view(np.uint32) >> 16).astype(np.uint16).tobytes())
+def random_values(random: np.random.Generator, shape: Shape) -> bytes:
+    """BF16 bits of small weights."""
+    values = random.standard_normal(prod(shape), np.float32) * np.float32(0.02)
+    return (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
 
 
 def main() -> None:
@@ -75,8 +49,12 @@ def main() -> None:
     parser.add_argument("--python")
     parser.add_argument("--quantize")
     options = parser.parse_args()
+    given = (options.llama_cpp, options.python, options.quantize)
+    if any(given) and not all(given):
+        parser.error("--llama-cpp, --python and --quantize go together")
     source = options.folder / "tinyllama-shaped"
-    make_checkpoint(source)
+    if not (source / "model.safetensors").exists():
+        write_checkpoint(source, CONFIG, partial(random_values, np.random.default_rng(0)))
     out = options.folder / "out"
 
     def ours(*types: str) -> Cost:
@@ -85,8 +63,6 @@ def main() -> None:
         return measure([*GGUFPRESS, "quantize", str(source), *named, "-o", str(out), "--quiet"])
 
     def convert(outtype: str) -> Cost:
-        assert options.llama_cpp
-        assert options.python
         script = str(options.llama_cpp / "convert_hf_to_gguf.py")
         path = options.folder / f"peer-{outtype}.gguf"
         return measure([options.python, script, str(source), "--outtype", outtype, "--outfile", str(path)])
@@ -107,8 +83,7 @@ def main() -> None:
     print(f"{machine()}, {options.runs} runs\n")
     print("| to | ggufpress | anonymous | RSS | llama.cpp | anonymous | RSS | ratio |\n|---|" + "---:|" * 7)
     for name, (own, peer) in jobs.items():
-        compare = options.llama_cpp is not None
-        pairs = [(own(), peer() if compare else None) for _ in range(options.runs)]
+        pairs = [(own(), peer() if options.llama_cpp else None) for _ in range(options.runs)]
         mine = median([pair[0] for pair in pairs])
         row = f"| {name} | {mine.seconds:.1f} s | {mine.anonymous:.0f} MB | {mine.resident:.0f} MB |"
         others = [pair[1] for pair in pairs if pair[1]]

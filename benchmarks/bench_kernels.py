@@ -9,7 +9,6 @@ taking turns. Mw/s: million weights per second. Dequantize: GB/s of float32 writ
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.processes import cpu
 from ggufpress import _native
 from ggufpress.quant.types import F32, QType, qtype_named
 from tests.native import ggml_oracle
@@ -66,15 +66,6 @@ def dequantize_seconds(x: NDArray[np.float32], qtype: QType, repeat: int) -> tup
     return seconds
 
 
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--isa", action="append", choices=_native.isas(), help="instruction set (default: the best)")
@@ -88,7 +79,7 @@ def main() -> None:
     x = (rng.standard_normal((options.rows, options.cols)) * 0.02).astype(np.float32)
     importance = rng.standard_normal(options.cols).astype(np.float32) ** 2
     chosen = [qtype_named(name) for name in options.type] if options.type else list(QUANTIZED)
-    print(f"{processor()}, {options.rows} x {options.cols} weights, Mw/s (x ggml)")
+    print(f"{cpu()}, {options.rows} x {options.cols} weights, Mw/s (x ggml)")
     print(f"{'isa':8}{'type':8}{'quantize':>16}{'with importance':>20}{'dequantize GB/s':>20}")
     for name in options.isa or [_native.isa()]:
         _native.set_isa(name)

@@ -8,18 +8,16 @@ The weights are holes in sparse files, so nothing is stored; the outputs are rea
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
-import struct
 import sys
 import tempfile
-from math import prod
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.processes import GGUFPRESS, ROOT, machine, measure
+from benchmarks.checkpoints import write_checkpoint
+from benchmarks.processes import GGUFPRESS, machine, measure
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 8192, "intermediate_size": 8192,
@@ -33,46 +31,6 @@ MIXTRAL = LLAMA | {
 MODELS = {"an embedding of 262144 x 8192 (4.3 GB)": LLAMA, "8 experts of 14336 x 4096 in a layer (2.8 GB)": MIXTRAL}
 
 
-def shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The tensors of a one-layer checkpoint."""
-    n, ff = config["hidden_size"], config["intermediate_size"]
-    kv = n // config["num_attention_heads"] * config["num_key_value_heads"]
-    layer = "model.layers.0"
-    found: dict[str, tuple[int, ...]] = {
-        "model.embed_tokens.weight": (config["vocab_size"], n), "model.norm.weight": (n,),
-        f"{layer}.self_attn.q_proj.weight": (n, n), f"{layer}.self_attn.k_proj.weight": (kv, n),
-        f"{layer}.self_attn.v_proj.weight": (kv, n), f"{layer}.self_attn.o_proj.weight": (n, n),
-        f"{layer}.input_layernorm.weight": (n,), f"{layer}.post_attention_layernorm.weight": (n,),
-    }  # fmt: skip
-    if experts := config.get("num_local_experts"):
-        moe = f"{layer}.block_sparse_moe"
-        found[f"{moe}.gate.weight"] = (experts, n)
-        for e in range(experts):
-            found |= {
-                f"{moe}.experts.{e}.{part}.weight": (n, ff) if part == "w2" else (ff, n) for part in ("w1", "w2", "w3")
-            }
-        return found
-    return found | {
-        f"{layer}.mlp.{part}_proj.weight": (n, ff) if part == "down" else (ff, n) for part in ("gate", "up", "down")
-    }
-
-
-def make(folder: Path, config: dict[str, Any]) -> None:
-    """A checkpoint whose weights are a hole in the file."""
-    folder.mkdir(parents=True)
-    for name in ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"):
-        shutil.copy(ROOT / "models" / "bard-4m" / name, folder)
-    (folder / "config.json").write_text(json.dumps(config))
-    header, offset = {}, 0
-    for name, shape in shapes(config).items():
-        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, offset + 2 * prod(shape)]}
-        offset += 2 * prod(shape)
-    text = json.dumps(header).encode()
-    with (folder / "model.safetensors").open("wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text)
-        stream.truncate(8 + len(text) + offset)
-
-
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -82,7 +40,7 @@ def main() -> None:
     for name, config in MODELS.items():
         with tempfile.TemporaryDirectory() as temporary:
             source = Path(temporary) / "model"
-            make(source, config)
+            write_checkpoint(source, config)
             for threads in options.threads:
                 out = Path(temporary) / "out"
                 command = [*GGUFPRESS, "quantize", str(source), "-q", "Q4_K_M", "-q", "Q8_0", "-o", str(out), "--quiet"]

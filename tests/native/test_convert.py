@@ -99,10 +99,12 @@ def test_error_sums_are_the_same_everywhere() -> None:
     x, y = inputs.weights("heavy-tailed", 3, 1003), inputs.weights("normal", 3, 1003)
     before = _native.isa()
     sums = set()
-    for name in _native.isas():
-        _native.set_isa(name)
-        sums.add(_native.error_sums(x, F32.id, y, F32.id, 1003))
-    _native.set_isa(before)
+    try:
+        for name in _native.isas():
+            _native.set_isa(name)
+            sums.add(_native.error_sums(x, F32.id, y, F32.id, 1003))
+    finally:
+        _native.set_isa(before)
     assert len(sums) == 1
 
 
@@ -144,13 +146,15 @@ def test_check_blocks_of_scales_that_are_no_half_floats() -> None:
     assert _native.check_blocks(np.full((3, 36), 0xFF, np.uint8), types.NVFP4.id, 64) == -1
 
 
-def test_check_blocks_of_floats() -> None:
-    x = np.ones(20, np.float32)
-    x[13] = np.inf
-    assert _native.check_blocks(x, F32.id, 10) == 13
-    bf16 = as_type(x, BF16)
-    assert _native.check_blocks(bf16, BF16.id, 10) == 13
-    assert _native.check_blocks(bf16[:26], BF16.id, 13) == -1
+def test_check_blocks_of_floats(isa: str) -> None:
+    # 13 and 18 lie within the vectors of some instruction sets and after those of others
+    for where in (0, 13, 18):
+        x = np.ones(20, np.float32)
+        x[where] = np.inf
+        assert _native.check_blocks(x, F32.id, 10) == where
+        bf16 = as_type(x, BF16)
+        assert _native.check_blocks(bf16, BF16.id, 10) == where
+        assert _native.check_blocks(bf16[: 2 * where], BF16.id, max(where, 1)) == -1
 
 
 def test_sizes_that_do_not_fit() -> None:

@@ -4,6 +4,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -68,13 +69,11 @@ void check_cols(int64_t cols, int type) {
                                std::to_string(block)).c_str());
 }
 
-int64_t row_bytes(int64_t cols, int type) { return cols / block_size(type).weights * block_size(type).bytes; }
-
 /// Rows that `data` holds. Bounds cols by the buffer, so that products below cannot overflow.
 int64_t rows_of(const Bytes& data, int64_t cols, int type, const char* name) {
     check_cols(cols, type);
     if (cols > INT64_MAX / 8) throw nb::value_error("rows are too long");
-    const int64_t bytes = row_bytes(cols, type);
+    const int64_t bytes = bytes_of(type, cols);
     if (data.size() % bytes != 0)
         throw nb::value_error((std::string(name) + " has " + std::to_string(data.size()) +
                                " bytes, which are not rows of " + std::to_string(bytes)).c_str());
@@ -92,18 +91,13 @@ int64_t convert_rows(const nb::object& src, int src_type, int via_type, const nb
     const Bytes from(src, "src"), to(dst, "dst", true);
     const int64_t rows = rows_of(from, n_per_row, src_type, "src");
     check_cols(n_per_row, dst_type);
-    to.expect_size(rows * row_bytes(n_per_row, dst_type));
-    if (importance.is_none()) {
-        nb::gil_scoped_release unlocked;
-        const FloatMode mode;
-        return convert(kernels, from.data(), src_type, via_type, to.data(), dst_type, {rows, n_per_row}, nullptr);
-    }
-    const Bytes weights(importance, "importance");
-    weights.expect_size(n_per_row * 4);
-    const float* importance_data = weights.floats();
+    to.expect_size(rows * bytes_of(dst_type, n_per_row));
+    std::optional<Bytes> weights;
+    if (!importance.is_none()) weights.emplace(importance, "importance").expect_size(4 * n_per_row);
+    const float* of_columns = weights ? weights->floats() : nullptr;
     nb::gil_scoped_release unlocked;
     const FloatMode mode;
-    return convert(kernels, from.data(), src_type, via_type, to.data(), dst_type, {rows, n_per_row}, importance_data);
+    return convert(kernels, from.data(), src_type, via_type, to.data(), dst_type, {rows, n_per_row}, of_columns);
 }
 
 void dequantize_rows(const nb::object& src, int src_type, const nb::object& dst_f32, int64_t n_per_row) {
@@ -126,7 +120,7 @@ std::tuple<double, double, double> error_sums_of_rows(const nb::object& a, int a
     const Bytes left(a, "a"), right(b, "b");
     const int64_t rows = rows_of(left, n_per_row, a_type, "a");
     check_cols(n_per_row, b_type);
-    right.expect_size(rows * row_bytes(n_per_row, b_type));
+    right.expect_size(rows * bytes_of(b_type, n_per_row));
     nb::gil_scoped_release unlocked;
     const FloatMode mode;
     const ErrorSums sums = error_sums(kernels, left.data(), a_type, right.data(), b_type, rows * n_per_row);

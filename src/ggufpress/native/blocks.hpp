@@ -304,6 +304,9 @@ constexpr BlockSize block_size(int type) {
     }
 }
 
+/// Bytes of n weights, whole blocks.
+constexpr int64_t bytes_of(int type, int64_t n) { return n / block_size(type).weights * block_size(type).bytes; }
+
 /// Offsets of the half floats that scale a block, which must be finite: what ggml_validate_row_data looks at.
 struct HalfScales {
     int count;

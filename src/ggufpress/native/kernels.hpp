@@ -10,6 +10,9 @@ namespace ggufpress {
 /// Whether a type can only be quantized with importance. Source: ggml_quantize_requires_imatrix of ggml/src/ggml.c.
 constexpr bool needs_importance(int type) { return type == IQ2_XXS || type == IQ2_XS || type == IQ1_S; }
 
+/// Whether quantizing with importance looks at Chunk::row_mean_sq.
+constexpr bool wants_row_mean_sq(int type) { return type == Q4_0 || type == Q4_1 || type == Q5_0 || type == Q5_1; }
+
 /// Weights handed to a kernel at once are whole blocks, at most this many: they stay in the first-level cache.
 constexpr int CHUNK = 4096;
 
@@ -18,7 +21,7 @@ struct Chunk {
     const float* x;
     /// Importance of each of the n weights, or null to quantize without.
     const float* importance;
-    /// Mean square of the row that each run of 32 weights belongs to; only where a type asks for it.
+    /// Mean square of the row that each run of 32 weights belongs to; only where wants_row_mean_sq.
     const float* row_mean_sq;
     int n;
 };
@@ -28,8 +31,6 @@ struct TypeKernels {
     void (*quantize)(const Chunk& chunk, uint8_t* y) = nullptr;
     /// Writes the n values that the blocks y stand for.
     void (*dequantize)(const uint8_t* y, int n, float* x) = nullptr;
-    /// Whether quantize with importance looks at row_mean_sq.
-    bool wants_row_mean_sq = false;
 };
 
 struct Differences {

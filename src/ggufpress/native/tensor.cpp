@@ -10,8 +10,6 @@ namespace {
 constexpr int ROW_GROUP = 16;
 constexpr int ROW_SEGMENT = 256;
 
-int64_t bytes_of(int type, int64_t n) { return n / block_size(type).weights * block_size(type).bytes; }
-
 int smaller(int64_t a, int b) { return a < b ? static_cast<int>(a) : b; }
 
 /// Reads weights of a float tensor and rounds them to the via type.
@@ -96,7 +94,7 @@ int64_t convert(const Kernels& kernels, const uint8_t* src, int src_type, int vi
     }
     const TypeKernels& target = kernels.of[dst_type];
     const bool has_blocks = block_size(dst_type).weights > 1;
-    const bool row_sums = importance && target.wants_row_mean_sq;
+    const bool row_sums = importance && wants_row_mean_sq(dst_type);
     const Source source(kernels, src, src_type, via_type);
 
     alignas(64) float scratch[CHUNK];

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -82,9 +83,9 @@ def dequantize_rows(
             )
         shape = (*data.shape[:-1], data.shape[-1] // qtype.block_bytes * qtype.block)
     cols = _cols(shape, qtype)
-    out = np.empty(shape, np.float32)
-    if data.nbytes != out.size // cols * qtype.row_bytes(cols):
+    if min(shape) < 0 or data.nbytes != prod(shape[:-1]) * qtype.row_bytes(cols):
         raise UsageError(f"{data.nbytes} bytes are not a {qtype} tensor of shape {shape}")
+    out = np.empty(shape, np.float32)
     try:
         _native.dequantize(np.ascontiguousarray(data), qtype.id, out, cols)
     except ValueError as error:

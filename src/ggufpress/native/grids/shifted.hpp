@@ -43,7 +43,7 @@ static inline float largest_scale(const ShiftedGroup* groups, int count) {
     return largest;
 }
 
-/// A scale in units of d as one of 1, 3 ... 15.
+/// The stored bits l of a scale: 2 * l + 1 = 1, 3 ... 15 in units of d.
 static inline int stored_scale(float scale, float inverse_d) {
     const int l = nearest_int(0.5f * (inverse_d * scale - 1));
     return l < 0 ? 0 : l > 7 ? 7 : l;

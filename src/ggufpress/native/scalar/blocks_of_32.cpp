@@ -40,14 +40,7 @@ static uint16_t quantize_symmetric(const Chunk& chunk, int start, int nmax, uint
         weights_of(chunk, start, w);
         return to_f16(fit_symmetric(x, w, 32, nmax, q));
     }
-    float largest = 0, size = 0;
-    for (int i = 0; i < 32; ++i) {
-        if (size < std::fabs(x[i])) {
-            size = std::fabs(x[i]);
-            largest = x[i];
-        }
-    }
-    const float d = largest / -nmax, inverse = d != 0 ? 1 / d : 0.0f;
+    const float d = largest_by_size(x, 32) / -nmax, inverse = d != 0 ? 1 / d : 0.0f;
     for (int i = 0; i < 32; ++i) {
         const auto l = static_cast<int8_t>(truncate(x[i] * inverse + (nmax + 0.5f)));
         q[i] = static_cast<uint8_t>(l > 2 * nmax - 1 ? 2 * nmax - 1 : l);
@@ -155,9 +148,7 @@ void quantize_q8_0(const Chunk& chunk, uint8_t* out) {
     auto* block = reinterpret_cast<BlockQ8_0*>(out);
     for (int start = 0; start < chunk.n; start += 32, ++block) {
         const float* x = chunk.x + start;
-        float size = 0;
-        for (int i = 0; i < 32; ++i) size = size > std::fabs(x[i]) ? size : std::fabs(x[i]);
-        const float d = size / 127, inverse = d != 0 ? 1 / d : 0.0f;
+        const float d = std::fabs(largest_by_size(x, 32)) / 127, inverse = d != 0 ? 1 / d : 0.0f;
         block->d = to_f16(d);
         for (int i = 0; i < 32; ++i) block->qs[i] = static_cast<int8_t>(truncate(std::round(x[i] * inverse)));
     }

@@ -7,11 +7,7 @@
 
 namespace ggufpress::scalar {
 
-static float largest_size(const float* x, int n) {
-    float size = 0;
-    for (int i = 0; i < n; ++i) size = size > std::fabs(x[i]) ? size : std::fabs(x[i]);
-    return size;
-}
+static float largest_size(const float* x, int n) { return std::fabs(largest_by_size(x, n)); }
 
 /// d is the mean size; a weight keeps only its sign, and zeros count as positive.
 void quantize_q1_0(const Chunk& chunk, uint8_t* out) {
@@ -59,7 +55,8 @@ void dequantize_q2_0(const uint8_t* in, int n, float* x) {
             x[start + i] = static_cast<float>((block->qs[i / 4] >> i % 4 * 2 & 3) - 1) * from_f16(block->d);
 }
 
-/// Where a weight of TQ1_0 is stored: its byte, and which digit of that byte it is, the first one counting most.
+/// Where a weight of TQ1_0 is stored: its byte of the block, which begins with qs and qh, and which digit of that byte
+/// it is, the first one counting most.
 struct Digit {
     int byte;
     int place;
@@ -85,7 +82,7 @@ void quantize_tq1_0(const Chunk& chunk, uint8_t* out) {
             const Digit at = digit_of(i);
             digits[at.byte] += level(x[i], inverse, 1) * POWERS_OF_3[4 - at.place];
         }
-        uint8_t* bytes = block->qs;
+        auto* bytes = reinterpret_cast<uint8_t*>(block);
         for (int i = 0; i < 52; ++i) bytes[i] = static_cast<uint8_t>((digits[i] * 256 + 242) / 243);
     }
 }
@@ -93,7 +90,7 @@ void quantize_tq1_0(const Chunk& chunk, uint8_t* out) {
 void dequantize_tq1_0(const uint8_t* in, int n, float* x) {
     const auto* block = reinterpret_cast<const BlockTQ1_0*>(in);
     for (int start = 0; start < n; start += SUPER, ++block) {
-        const uint8_t* bytes = block->qs;
+        const auto* bytes = reinterpret_cast<const uint8_t*>(block);
         for (int i = 0; i < SUPER; ++i) {
             const Digit at = digit_of(i);
             const auto rest = static_cast<uint8_t>(bytes[at.byte] * POWERS_OF_3[at.place]);

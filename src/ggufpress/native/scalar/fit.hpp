@@ -1,4 +1,4 @@
-// The scale searches of the K types, one group of weights at a time: the specification of simd/fit.hpp.
+// The scale searches, one group of weights at a time: the specification of simd/fit.hpp.
 // Facts from ggml/src/ggml-quants.c (make_qx_quants, make_qkx2_quants, make_qkx3_quants, make_qp_quants).
 // Each sum is a float sum over the group in order, and products associate as written here: both decide last bits.
 #pragma once
@@ -7,28 +7,19 @@
 #include <cstdint>
 
 #include "../numbers.hpp"
+#include "../trials.hpp"
 
 namespace ggufpress::scalar {
 
 static inline int clamp(int v, int low, int high) { return v < low ? low : v > high ? high : v; }
 
-/// Groups whose largest weight is smaller than this count as zero.
-constexpr float TINY = 1e-15f;
-
-/// Trial steps of a search: candidate i divides the range into nmax + first + step * i parts.
-/// clamp_first: quotients are clamped to 0 ... nmax before they are rounded, not after. That differs only where they
-/// leave 2^22, for weights far outside their fit. llama.cpp does so with importance since some time after 0.3.36.
-struct Trials {
-    float first;
-    float step;
-    int count;
-    bool clamp_first;
-    /// Whether errors count by their size, not their square.
-    bool absolute = false;
-};
-
-/// The trials of every type that looks at importance.
-constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37, true};
+/// The first of n numbers of largest size, with its sign.
+static inline float largest_by_size(const float* x, int n) {
+    float largest = 0;
+    for (int i = 0; i < n; ++i)
+        if (std::fabs(x[i]) > std::fabs(largest)) largest = x[i];
+    return largest;
+}
 
 /// x is about scale * q - minus.
 struct AffineFit {
@@ -106,14 +97,8 @@ static inline AffineFit fit_affine(const float* x, const float* w, int n, int nm
 /// Best scale for -nmax <= q < nmax, where x is about scale * q, by 19 trials around the plain range; writes q + nmax.
 /// A group of zeros gives scale 0 and writes zeros (not nmax).
 static inline float fit_symmetric(const float* x, const float* w, int n, int nmax, uint8_t* q) {
-    float largest = 0, size = 0;
-    for (int i = 0; i < n; ++i) {
-        if (std::fabs(x[i]) > size) {
-            size = std::fabs(x[i]);
-            largest = x[i];
-        }
-    }
-    if (size < TINY) {
+    const float largest = largest_by_size(x, n);
+    if (std::fabs(largest) < TINY) {
         for (int i = 0; i < n; ++i) q[i] = 0;
         return 0;
     }
@@ -149,14 +134,8 @@ static inline float fit_symmetric(const float* x, const float* w, int n, int nma
 /// Best scale for -nmax <= q < nmax, where x is about scale * q and a weight counts by its square: from the plain range
 /// q moves one by one as long as that helps, at most five rounds. Writes q + nmax. A group of zeros is as above.
 static inline float fit_symmetric_by_moves(const float* x, int n, int nmax, uint8_t* q) {
-    float largest = 0, size = 0;
-    for (int i = 0; i < n; ++i) {
-        if (std::fabs(x[i]) > size) {
-            size = std::fabs(x[i]);
-            largest = x[i];
-        }
-    }
-    if (size < TINY) {
+    const float largest = largest_by_size(x, n);
+    if (std::fabs(largest) < TINY) {
         for (int i = 0; i < n; ++i) q[i] = 0;
         return 0;
     }

@@ -23,8 +23,7 @@ void quantize_mxfp4(const Chunk& chunk, uint8_t* out) {
     auto* block = reinterpret_cast<BlockMXFP4*>(out);
     for (int start = 0; start < chunk.n; start += 32, ++block) {
         const float* x = chunk.x + start;
-        float size = 0;
-        for (int i = 0; i < 32; ++i) size = size > std::fabs(x[i]) ? size : std::fabs(x[i]);
+        const float size = std::fabs(largest_by_size(x, 32));
         block->e = static_cast<uint8_t>(size > 0 ? floor_log2(size) + 125 : 0);
         const float d = half_of_e8m0(block->e);
         for (int i = 0; i < 16; ++i)

@@ -23,8 +23,6 @@ static void store_pairs_of_bits(const uint8_t (&q)[SUPER], uint8_t* qs) {
 
 static int pair_of_bits(const uint8_t* qs, int i) { return qs[i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3; }
 
-constexpr Trials TRIALS_Q2_K = {-0.5f, 0.1f, 16, false, true};
-
 /// Fits 16 groups, rounds their scales and mins to 4 bits, and rounds the weights again with what was stored. A group
 /// whose scale became 0 keeps the q of its fit. Without importance a weight counts by its size, and so does an error.
 void quantize_q2_k(const Chunk& chunk, uint8_t* out) {
@@ -127,15 +125,8 @@ void quantize_q3_k(const Chunk& chunk, uint8_t* out) {
             }
             block->d = to_f16(fit_symmetric(scales, sum_w, 16, 32, scale));
         } else {
-            float largest = 0, size = 0;
-            for (int g = 0; g < 16; ++g) {
-                scales[g] = fit_symmetric_by_moves(x + 16 * g, 16, 4, q + 16 * g);
-                if (std::fabs(scales[g]) > size) {
-                    size = std::fabs(scales[g]);
-                    largest = scales[g];
-                }
-            }
-            const float inverse = -32 / largest;
+            for (int g = 0; g < 16; ++g) scales[g] = fit_symmetric_by_moves(x + 16 * g, 16, 4, q + 16 * g);
+            const float largest = largest_by_size(scales, 16), inverse = -32 / largest;
             block->d = to_f16(largest != 0 ? 1 / inverse : 0.0f);
             for (int g = 0; g < 16 && largest != 0; ++g) {
                 const auto l = static_cast<int8_t>(nearest_int(inverse * scales[g]));

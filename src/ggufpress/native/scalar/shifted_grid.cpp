@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
-#include <cstring>
 
 #include "../grids/read.hpp"
 #include "../grids/shifted.hpp"
@@ -109,9 +108,7 @@ static int nearest_shifted(const Grid& grid, int code, const float* x, const flo
 static ShiftedGroup fit_group(const float* x, const float* w, int n, float tiny) {
     const Grid& grid = grid_of_iq1();
     ShiftedGroup group = {};
-    float size = std::fabs(x[0]);
-    for (int i = 1; i < n; ++i) size = size > std::fabs(x[i]) ? size : std::fabs(x[i]);
-    if (size < tiny) return group;
+    if (std::fabs(largest_by_size(x, n)) < tiny) return group;
     int order[32];
     for (int i = 0; i < n; ++i) order[i] = i;
     std::stable_sort(order, order + n, [&](int a, int b) { return x[a] < x[b]; });

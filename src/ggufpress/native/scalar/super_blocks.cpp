@@ -98,9 +98,6 @@ static void quantize_affine(const float* x, const float* importance, int nmax, c
     }
 }
 
-constexpr Trials TRIALS_Q4_K = {-1.0f, 0.1f, 21, false};
-constexpr Trials TRIALS_Q5_K = {-0.5f, 0.1f, 16, false};
-
 void quantize_q4_k(const Chunk& chunk, uint8_t* out) {
     auto* block = reinterpret_cast<BlockQ4_K*>(out);
     for (int start = 0; start < chunk.n; start += SUPER, ++block) {
@@ -165,18 +162,14 @@ void quantize_q6_k(const Chunk& chunk, uint8_t* out) {
         const float* x = chunk.x + start;
         uint8_t q[SUPER];
         float scales[16];
-        float largest = 0, size = 0;
         for (int g = 0; g < 16; ++g) {
             float w[16];
             for (int i = 0; i < 16; ++i)
                 w[i] = chunk.importance ? chunk.importance[start + 16 * g + i] : x[16 * g + i] * x[16 * g + i];
             scales[g] = fit_symmetric(x + 16 * g, w, 16, 32, q + 16 * g);
-            if (std::fabs(scales[g]) > size) {
-                size = std::fabs(scales[g]);
-                largest = scales[g];
-            }
         }
-        if (size < TINY) {
+        const float largest = largest_by_size(scales, 16);
+        if (std::fabs(largest) < TINY) {
             std::memset(block, 0, sizeof *block);
             continue;
         }

@@ -56,10 +56,10 @@ static Kernels make_table() {
     table.of[F32] = {copy_f32, copy_f32};
     table.of[F16] = {narrow<to_f16>, widen<from_f16>};
     table.of[BF16] = {narrow<to_bf16>, widen<from_bf16>};
-    table.of[Q4_0] = {quantize_q4_0, dequantize_q4_0, true};
-    table.of[Q4_1] = {quantize_q4_1, dequantize_q4_1, true};
-    table.of[Q5_0] = {quantize_q5_0, dequantize_q5_0, true};
-    table.of[Q5_1] = {quantize_q5_1, dequantize_q5_1, true};
+    table.of[Q4_0] = {quantize_q4_0, dequantize_q4_0};
+    table.of[Q4_1] = {quantize_q4_1, dequantize_q4_1};
+    table.of[Q5_0] = {quantize_q5_0, dequantize_q5_0};
+    table.of[Q5_1] = {quantize_q5_1, dequantize_q5_1};
     table.of[Q8_0] = {quantize_q8_0, dequantize_q8_0};
     table.of[Q2_K] = {quantize_q2_k, dequantize_q2_k};
     table.of[Q3_K] = {quantize_q3_k, dequantize_q3_k};

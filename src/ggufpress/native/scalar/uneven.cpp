@@ -22,14 +22,8 @@ static void weights_of(const float* x, const float* importance, float mean_sq, f
 /// Best scale of 32 weights: the first weight of largest size becomes 127, then -134, -133 ... -120, and of the
 /// assignments that this makes the one is taken whose best scale leaves the smallest weighted squared error.
 static float fit_uneven(const float* x, const float (&w)[32]) {
-    float largest = 0, size = 0;
-    for (int i = 0; i < 32; ++i) {
-        if (std::fabs(x[i]) > size) {
-            size = std::fabs(x[i]);
-            largest = x[i];
-        }
-    }
-    if (size < TINY) return 0;
+    const float largest = largest_by_size(x, 32);
+    if (std::fabs(largest) < TINY) return 0;
     float sum_qx, sum_q2;
     const auto sums_of = [&](float inverse) {
         sum_qx = sum_q2 = 0;
@@ -82,17 +76,13 @@ void quantize_iq4_xs(const Chunk& chunk, uint8_t* out) {
     for (int start = 0; start < chunk.n; start += SUPER, ++block) {
         const float* x = chunk.x + start;
         const float mean_sq = mean_of_squares(x, SUPER);
-        float scales[8], largest = 0, size = 0;
+        float scales[8];
         for (int g = 0; g < 8; ++g) {
             float w[32];
             weights_of(x + 32 * g, chunk.importance ? chunk.importance + start + 32 * g : nullptr, mean_sq, w);
             scales[g] = fit_uneven(x + 32 * g, w);
-            if (std::fabs(scales[g]) > size) {
-                size = std::fabs(scales[g]);
-                largest = scales[g];
-            }
         }
-        const float d = -largest / 32, inverse = d != 0 ? 1 / d : 0.0f;
+        const float d = -largest_by_size(scales, 8) / 32, inverse = d != 0 ? 1 / d : 0.0f;
         block->d = to_f16(d);
         block->scales_h = 0;
         std::memset(block->scales_l, 0, sizeof block->scales_l);

@@ -35,6 +35,22 @@ static inline F sum_of_squares(const float* const (&from)[W]) {
     return sum;
 }
 
+/// Leaves the super-block of one lane to its scalar kernel.
+static inline void specify(const Batch& batch, int lane, void (*specification)(const Chunk&, uint8_t*), void* block) {
+    const Chunk one = {batch.x[lane], batch.importance[lane], nullptr, SUPER};
+    specification(one, static_cast<uint8_t*>(block));
+}
+
+/// What the affine fits of W super-blocks settle on: stored scales and mins, and how to round again.
+template <int GROUPS>
+struct AffineBatch {
+    U d, dmin;
+    I scale[GROUPS], min[GROUPS];
+    F inverse[GROUPS], from[GROUPS];
+    /// Lanes to be left to the specification.
+    I extreme;
+};
+
 /// What turns the weights of one group into q: nearest_int((x + shift) / d), or for a scale of 0 as its fit did it.
 struct GroupRounding {
     float d, shift, inverse, from;

@@ -182,11 +182,10 @@ void quantize_q5_1(const Chunk& chunk, uint8_t* out) {
     quantize_affine<31, BlockQ5_1>(chunk, out, scalar::quantize_q5_1);
 }
 
-/// Writes value(q, d) of the weights of one block, with `fifth` their fifth bits.
+/// Writes value(q) of the weights of one block, with `fifth` their fifth bits.
 template <class Value>
 static inline void write_values(const uint8_t* qs, unsigned fifth, float* x, Value value) {
-    I lane{};
-    for (int i = 0; i < W; ++i) lane[i] = i;
+    const I lane = lane_numbers();
     for (int i = 0; i < 16; i += W) {
         const I q = load_bytes(qs + i);
         I low = q & 15, high = q >> 4;

@@ -6,13 +6,6 @@
 
 namespace ggufpress::GGUFPRESS_ISA {
 
-/// 0, 1 ... W - 1.
-static inline I lane_numbers() {
-    I lane{};
-    for (int i = 0; i < W; ++i) lane[i] = i;
-    return lane;
-}
-
 void quantize_q1_0(const Chunk& chunk, uint8_t* out) {
     auto* blocks = reinterpret_cast<BlockQ1_0*>(out);
     const int count = chunk.n / 128;

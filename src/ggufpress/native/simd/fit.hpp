@@ -3,23 +3,16 @@
 // scale that made it: rounding is repeated in the rare place where q is asked for.
 #pragma once
 
+#include "../trials.hpp"
 #include "lanes.hpp"
 
 namespace ggufpress::GGUFPRESS_ISA {
-
-struct Trials {
-    float first;
-    float step;
-    int count;
-};
 
 /// w times the error of one weight.
 template <bool ABSOLUTE>
 static inline F weighted_error(F w, F diff) {
     return ABSOLUTE ? w * abs(diff) : w * (diff * diff);
 }
-
-constexpr Trials TRIALS_IMPORTANCE = {-0.9f, 0.05f, 37};
 
 /// A group per lane on its way through fit_affine. Whoever calls fills in x and w.
 template <int N>
@@ -105,7 +98,7 @@ static inline void try_affine(AffineGroups<N> (&groups)[G], float parts) {
     }
 }
 
-/// fit_affine of scalar/fit.hpp for each lane of each of G groups.
+/// fit_affine of scalar/fit.hpp for each lane of each of G groups; ABSOLUTE is trials.absolute.
 template <int N, int NMAX, int G, bool ABSOLUTE = false>
 static inline void fit_affine(AffineGroups<N> (&groups)[G], const Trials& trials) {
     I flat[G];
@@ -214,7 +207,7 @@ static inline SymmetricFit fit_symmetric(const F (&x)[N], const F (&w)[N]) {
             best_gain = select(better, scale * sum_xl[t], best_gain);
         }
     }
-    const I zero = size < 1e-15f;
+    const I zero = size < TINY;
     best.inverse = select(zero, F{}, best.inverse);
     best.scale = select(zero, F{}, best.scale);
     return best;
@@ -225,7 +218,7 @@ template <int N, int NMAX>
 static inline F fit_positive(const F (&x)[N], const F (&w)[N], I (&q)[N]) {
     F largest{};
     for (int i = 0; i < N; ++i) largest = select(largest > x[i], largest, x[i]);
-    const I zero = largest < 1e-15f;
+    const I zero = largest < TINY;
 
     F best_inverse = static_cast<float>(NMAX) / largest, best_error{};
     const F first_scale = 1 / best_inverse;

@@ -64,8 +64,8 @@ public:
         sum_up();
     }
 
-    /// Codes and what is off the grid of the best trial, if one beats nothing. Returns whether it does.
-    bool best(float& scale, int* codes, bool* off_grid) const {
+    /// Scale, codes and what is off the grid of the best trial; left as they are where none beats nothing.
+    void best(float& scale, int* codes, bool* off_grid) const {
         alignas(64) float sum_qx[T * W], sum_q2[T * W];
         for (int t = 0; t < T; ++t) {
             store(sum_qx + t * W, sum_qx_[t]);
@@ -79,12 +79,11 @@ public:
             most = scale * sum_qx[trial];
             chosen = trial;
         }
-        if (chosen < 0) return false;
+        if (chosen < 0) return;
         for (int p = 0; p < R.points(); ++p) {
             codes[p] = snapped_[p][chosen / W][chosen % W];
             off_grid[p] = off_grid_[p] >> chosen & 1;
         }
-        return true;
     }
 
 private:

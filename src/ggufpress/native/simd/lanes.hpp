@@ -33,6 +33,13 @@ typedef uint8_t B __attribute__((vector_size(W)));
 static inline F splat(float v) { return v - F{}; }
 static inline I splat(int v) { return v - I{}; }
 
+/// 0, 1 ... W - 1.
+static inline I lane_numbers() {
+    I lane{};
+    for (int i = 0; i < W; ++i) lane[i] = i;
+    return lane;
+}
+
 template <class V>
 static inline V load(const void* from) {
     V v;

@@ -8,8 +8,6 @@
 
 namespace ggufpress::GGUFPRESS_ISA {
 
-constexpr Trials TRIALS_Q2_K = {-0.5f, 0.1f, 16};
-
 /// w of one group with importance, in w[16]; returns their sum.
 static inline F weigh(const Batch& batch, int g, F mean_sq, const F (&x)[16], F (&w)[16]) {
     load_transposed<16>(batch.importance, 16 * g, w);
@@ -21,20 +19,7 @@ static inline F weigh(const Batch& batch, int g, F mean_sq, const F (&x)[16], F 
     return sum;
 }
 
-static inline void specify(const Batch& batch, int lane, void (*specification)(const Chunk&, uint8_t*), void* block) {
-    const Chunk one = {batch.x[lane], batch.importance[lane], nullptr, SUPER};
-    specification(one, static_cast<uint8_t*>(block));
-}
-
-/// What the fits of W super-blocks settle on.
-struct AffineBatch {
-    U d, dmin;
-    I scale[16], min[16];
-    F inverse[16], from[16];
-    I extreme;
-};
-
-static inline void fit_super_blocks(const Batch& batch, AffineBatch& out) {
+static inline void fit_super_blocks(const Batch& batch, AffineBatch<16>& out) {
     const bool weighted = batch.importance[0] != nullptr;
     const F mean_sq = weighted ? sum_of_squares(batch.x) / SUPER : F{};
     F scales[16], minima[16], sum_w[16];
@@ -54,7 +39,7 @@ static inline void fit_super_blocks(const Batch& batch, AffineBatch& out) {
         if (weighted)
             fit_affine<16, 3, G>(groups, TRIALS_IMPORTANCE);
         else
-            fit_affine<16, 3, G, true>(groups, TRIALS_Q2_K);
+            fit_affine<16, 3, G, TRIALS_Q2_K.absolute>(groups, TRIALS_Q2_K);
         for (int t = 0; t < G; ++t) {
             const AffineGroups<16>& g = groups[t];
             scales[first + t] = g.scale;
@@ -107,7 +92,7 @@ void quantize_q2_k(const Chunk& chunk, uint8_t* out) {
     auto* blocks = reinterpret_cast<BlockQ2_K*>(out);
     for (int first = 0; first < chunk.n / SUPER; first += W) {
         const Batch batch = batch_of(chunk, first);
-        AffineBatch fits;
+        AffineBatch<16> fits;
         fit_super_blocks(batch, fits);
         for (int lane = 0; lane < batch.lanes; ++lane) {
             BlockQ2_K& block = blocks[first + lane];
@@ -144,7 +129,7 @@ static inline void fit_by_moves(const F (&x)[G][16], F (&scale)[G], I (&q)[G][16
             size = select(larger, abs(x[t][i]), size);
             largest = select(larger, x[t][i], largest);
         }
-        zero[t] = size < 1e-15f;
+        zero[t] = size < TINY;
         const F inverse = static_cast<float>(-NMAX) / largest;
         sum_xl[t] = sum_l2[t] = F{};
         for (int i = 0; i < 16; ++i) {
@@ -182,7 +167,7 @@ static inline void fit_by_moves(const F (&x)[G][16], F (&scale)[G], I (&q)[G][16
 }
 
 /// Stored scales (0 to 63) of W super-blocks, and what their fits made of the weights.
-struct SymmetricBatch {
+struct BatchOfQ3_K {
     U d;
     I scale[16];
     I extreme;
@@ -190,7 +175,7 @@ struct SymmetricBatch {
     uint8_t q[SUPER][W];
 };
 
-static inline void fit_plain(const Batch& batch, SymmetricBatch& out) {
+static inline void fit_plain(const Batch& batch, BatchOfQ3_K& out) {
     constexpr int G = W == 16 ? 4 : 2;
     F scales[16], largest{}, size{};
     for (int first = 0; first < 16; first += G) {
@@ -216,7 +201,7 @@ static inline void fit_plain(const Batch& batch, SymmetricBatch& out) {
     out.extreme = I{};
 }
 
-static inline void fit_weighted(const Batch& batch, SymmetricBatch& out) {
+static inline void fit_weighted(const Batch& batch, BatchOfQ3_K& out) {
     const F mean_sq = 2 * sum_of_squares(batch.x) / SUPER;
     F scales[16], sum_w[16];
     out.extreme = I{};
@@ -241,7 +226,7 @@ static inline void fit_weighted(const Batch& batch, SymmetricBatch& out) {
         out.scale[g] = maximum(minimum(nearest_int(fit.inverse * scales[g]), splat(31)), splat(-32)) + middle;
 }
 
-static inline void store_super_block(const float* x, const SymmetricBatch& fits, int lane, BlockQ3_K& block) {
+static inline void store_super_block(const float* x, const BatchOfQ3_K& fits, int lane, BlockQ3_K& block) {
     block.d = static_cast<uint16_t>(fits.d[lane]);
     std::memset(block.scales, 0, sizeof block.scales);
     float d[16];
@@ -264,7 +249,7 @@ void quantize_q3_k(const Chunk& chunk, uint8_t* out) {
     auto* blocks = reinterpret_cast<BlockQ3_K*>(out);
     for (int first = 0; first < chunk.n / SUPER; first += W) {
         const Batch batch = batch_of(chunk, first);
-        SymmetricBatch fits;
+        BatchOfQ3_K fits;
         if (chunk.importance)
             fit_weighted(batch, fits);
         else

@@ -125,8 +125,7 @@ static inline int nearest_neighbour(const Grid::Neighbours& neighbours, const fl
         }
     }
     static_assert(W <= READ_AHEAD);
-    I lane{};
-    for (int i = 0; i < W; ++i) lane[i] = i;
+    const I lane = lane_numbers();
     F best = splat(FLT_MAX);
     I place = splat(neighbours.count);
     for (int j = 0; j < neighbours.count; j += W) {

@@ -9,16 +9,8 @@
 
 namespace ggufpress::GGUFPRESS_ISA {
 
-/// What the fits of W super-blocks with 8 groups of 32 settle on: stored scales and mins, and how to round again.
-struct AffineBatch {
-    U d, dmin;
-    I scale[8], min[8];
-    F inverse[8], from[8];
-    I extreme;
-};
-
 template <int NMAX>
-static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBatch& out, F (&scales)[8],
+static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBatch<8>& out, F (&scales)[8],
                               F (&minima)[8], F (&sum_w)[8]) {
     const bool weighted = batch.importance[0] != nullptr;
     const F mean_sq = weighted ? 2 * sum_of_squares(batch.x) / SUPER : F{};
@@ -60,7 +52,7 @@ static inline void fit_groups(const Batch& batch, const Trials& trials, AffineBa
 }
 
 template <int NMAX>
-static inline void fit_super_blocks(const Batch& batch, const Trials& trials, AffineBatch& out) {
+static inline void fit_super_blocks(const Batch& batch, const Trials& trials, AffineBatch<8>& out) {
     F scales[8], minima[8], sum_w[8];
     fit_groups<NMAX>(batch, trials, out, scales, minima, sum_w);
     if (batch.importance[0]) {
@@ -91,7 +83,7 @@ static inline void fit_super_blocks(const Batch& batch, const Trials& trials, Af
 
 /// Stores d, dmin and the 12 bytes of scales and mins, and returns how to round with what was stored.
 template <class Block>
-static inline void store_scales(const AffineBatch& fits, int lane, Block& block, GroupRounding (&groups)[8]) {
+static inline void store_scales(const AffineBatch<8>& fits, int lane, Block& block, GroupRounding (&groups)[8]) {
     int scale[8], min[8];
     for (int g = 0; g < 8; ++g) {
         scale[g] = fits.scale[g][lane];
@@ -125,13 +117,12 @@ static inline void quantize_affine(const Chunk& chunk, uint8_t* out, const Trial
     auto* blocks = reinterpret_cast<Block*>(out);
     for (int first = 0; first < chunk.n / SUPER; first += W) {
         const Batch batch = batch_of(chunk, first);
-        AffineBatch fits;
+        AffineBatch<8> fits;
         fit_super_blocks<NMAX>(batch, trials, fits);
         for (int lane = 0; lane < batch.lanes; ++lane) {
             Block& block = blocks[first + lane];
             if (fits.extreme[lane]) {
-                const Chunk one = {batch.x[lane], batch.importance[lane], nullptr, SUPER};
-                specification(one, reinterpret_cast<uint8_t*>(&block));
+                specify(batch, lane, specification, &block);
                 continue;
             }
             GroupRounding groups[8];
@@ -140,9 +131,6 @@ static inline void quantize_affine(const Chunk& chunk, uint8_t* out, const Trial
         }
     }
 }
-
-constexpr Trials TRIALS_Q4_K = {-1.0f, 0.1f, 21};
-constexpr Trials TRIALS_Q5_K = {-0.5f, 0.1f, 16};
 
 void quantize_q4_k(const Chunk& chunk, uint8_t* out) {
     const auto store = [](const float* x, const GroupRounding(&groups)[8], BlockQ4_K& block) {
@@ -176,14 +164,14 @@ void quantize_q5_k(const Chunk& chunk, uint8_t* out) {
 }
 
 /// Stored scales, and how to round where a scale is 0, of W super-blocks with 16 groups of 16.
-struct SymmetricBatch {
+struct BatchOfQ6_K {
     U d;
     I scale[16];
     F inverse[16];
     I zero;
 };
 
-static inline void fit_super_blocks(const Batch& batch, SymmetricBatch& out) {
+static inline void fit_super_blocks(const Batch& batch, BatchOfQ6_K& out) {
     F scales[16], largest{}, size{};
     for (int g = 0; g < 16; ++g) {
         F x[16], w[16];
@@ -199,13 +187,13 @@ static inline void fit_super_blocks(const Batch& batch, SymmetricBatch& out) {
         size = select(larger, abs(scales[g]), size);
         largest = select(larger, scales[g], largest);
     }
-    out.zero = size < 1e-15f;
+    out.zero = size < TINY;
     const F inverse = -128 / largest;
     out.d = to_f16(1 / inverse);
     for (int g = 0; g < 16; ++g) out.scale[g] = minimum(nearest_int(inverse * scales[g]), splat(127));
 }
 
-static inline void store_super_block(const float* x, const SymmetricBatch& fits, int lane, BlockQ6_K& block) {
+static inline void store_super_block(const float* x, const BatchOfQ6_K& fits, int lane, BlockQ6_K& block) {
     block.d = static_cast<uint16_t>(fits.d[lane]);
     float d[16], inverse[16];
     for (int g = 0; g < 16; ++g) {
@@ -234,7 +222,7 @@ void quantize_q6_k(const Chunk& chunk, uint8_t* out) {
     auto* blocks = reinterpret_cast<BlockQ6_K*>(out);
     for (int first = 0; first < chunk.n / SUPER; first += W) {
         const Batch batch = batch_of(chunk, first);
-        SymmetricBatch fits;
+        BatchOfQ6_K fits;
         fit_super_blocks(batch, fits);
         for (int lane = 0; lane < batch.lanes; ++lane) {
             if (fits.zero[lane])

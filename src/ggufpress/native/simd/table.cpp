@@ -13,10 +13,10 @@ static Kernels make_table() {
     table.name = GGUFPRESS_STRING(GGUFPRESS_ISA);
     table.of[F16] = {quantize_f16, dequantize_f16};
     table.of[BF16] = {quantize_bf16, dequantize_bf16};
-    table.of[Q4_0] = {quantize_q4_0, dequantize_q4_0, true};
-    table.of[Q4_1] = {quantize_q4_1, dequantize_q4_1, true};
-    table.of[Q5_0] = {quantize_q5_0, dequantize_q5_0, true};
-    table.of[Q5_1] = {quantize_q5_1, dequantize_q5_1, true};
+    table.of[Q4_0] = {quantize_q4_0, dequantize_q4_0};
+    table.of[Q4_1] = {quantize_q4_1, dequantize_q4_1};
+    table.of[Q5_0] = {quantize_q5_0, dequantize_q5_0};
+    table.of[Q5_1] = {quantize_q5_1, dequantize_q5_1};
     table.of[Q8_0] = {quantize_q8_0, dequantize_q8_0};
     table.of[Q2_K] = {quantize_q2_k, dequantize_q2_k};
     table.of[Q3_K] = {quantize_q3_k, dequantize_q3_k};

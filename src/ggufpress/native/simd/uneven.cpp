@@ -1,4 +1,5 @@
 // Types of sixteen unevenly spaced values: IQ4_NL, a block per lane, and IQ4_XS, a super-block per lane.
+#include "../trials.hpp"
 #include "batch.hpp"
 #include "bytes.hpp"
 #include "kernels.hpp"
@@ -62,7 +63,7 @@ static inline F fit_uneven(const F (&x)[32], const F (&w)[32]) {
             best = select(better, candidate * sum_qx[t], best);
         }
     }
-    return select(size < 1e-15f, F{}, scale);
+    return select(size < TINY, F{}, scale);
 }
 
 /// Loads w of 32 weights: their squares or, where importance is given, that and their size.
