@@ -12,9 +12,12 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.decoder import block_count
 from ggufpress.arch.ops import Op, RopePermute, Shape
 from ggufpress.arch.spec import Drop, Rule
+from ggufpress.errors import ConfigError
 
 BLK = "blk.{i}"
 LAYERS = "model.layers.{i}"
+MAX_HEAD_DIM = 1 << 16
+"""More than any head has; a broken config must not make us compute rotary frequencies without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,17 @@ class Sizes:
 
 
 def sizes(config: Config) -> Sizes:
-    """The sizes under their usual keys. Raises ConfigError where one is missing."""
+    """The sizes under their usual keys. Raises ConfigError where one is missing or absurd."""
     n_embd, n_head = config.positive("hidden_size"), config.positive("num_attention_heads", "n_heads")
+    head_dim = config.optional_integer("head_dim") or n_embd // n_head
+    if head_dim > MAX_HEAD_DIM:
+        raise ConfigError(f"{config.path}: a head has {head_dim} dimensions, at most {MAX_HEAD_DIM} were expected")
     return Sizes(
         n_layer=block_count(config),
         n_embd=n_embd,
         n_head=n_head,
         n_head_kv=config.optional_integer("num_key_value_heads", "n_kv_heads") or n_head,
-        head_dim=config.optional_integer("head_dim") or n_embd // n_head,
+        head_dim=head_dim,
         n_ff=config.positive("intermediate_size"),
         n_vocab=config.positive("vocab_size"),
     )
