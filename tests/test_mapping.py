@@ -124,6 +124,11 @@ def test_of_several_rules_for_a_target_exactly_one_must_find_its_source(present:
         map_tensors(Checkpoint(Path("d"), {}, refs), arch)
 
 
+def test_more_experts_than_any_model_has_are_refused_before_they_are_listed() -> None:
+    with pytest.raises(MappingError, match="asks for 25,769,803,801 tensors"):
+        mapped(TinyCase("m", MIXTRAL | {"num_local_experts": (1 << 32) - 1}), checkpoint(MOE))
+
+
 def test_many_problems_are_listed_and_counted() -> None:
     source = checkpoint(CASE)
     with pytest.raises(MappingError) as caught:

@@ -24,6 +24,8 @@ SOURCE_TYPES: dict[str, QType] = {"F32": F32, "F16": F16, "BF16": BF16}
 """Data types of safetensors that can be read, and the tensor type that holds them exactly."""
 
 LISTED = 8
+MAX_SOURCES = 1 << 19
+"""More tensors than any checkpoint has; a broken config must not make us list the names of its experts without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,10 @@ class _Instance:
 def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     """The mapping of `checkpoint` under `arch`. Raises MappingError or UnsupportedError, naming all that is wrong."""
     index = checkpoint.tensors
+    if (asked := _n_sources(arch)) > MAX_SOURCES:
+        raise MappingError(
+            f"{checkpoint.root}: config.json asks for {asked:,} tensors, at most {MAX_SOURCES:,} are possible"
+        )
     instances = list(_instances(arch))
     drops = {name: drop.reason for drop in arch.drops for name, _ in _per_layer(drop.source, arch.n_layer)}
     taken = {source for instance in instances for source in instance.sources}
@@ -132,6 +138,13 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     ]
     ordered = [derived[target] for target in _converter_order(made, index)]
     return TensorMap((*constants, *ordered), tuple((name, drops[name]) for name in index if name in drops))
+
+
+def _n_sources(arch: Arch) -> int:
+    return sum(
+        (arch.n_layer if LAYER in rule.source else 1) * (arch.n_expert if EXPERT in rule.source else 1)
+        for rule in arch.rules
+    )
 
 
 def _instances(arch: Arch) -> Iterator[_Instance]:

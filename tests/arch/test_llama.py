@@ -44,7 +44,9 @@ def test_defaults_of_the_config_classes_reach_the_metadata(config: dict[str, Any
 def test_a_model_type_that_no_class_takes_is_read_as_it_is() -> None:
     config = without(LLAMA, "model_type", "rms_norm_eps")
     assert "llama.attention.layer_norm_rms_epsilon" not in keys(config)
-    assert "llama.rope.freq_base" not in keys(config | {"model_type": "of-my-own"})
+    names: list[Any] = ["of-my-own", ["llama"], {}, 5]
+    for model_type in names:
+        assert "llama.rope.freq_base" not in keys(config | {"model_type": model_type})
 
 
 def test_rope_scaling_without_its_keys_makes_the_class_refuse_the_config() -> None:
@@ -77,7 +79,10 @@ def test_llama3_factors_of_llama_3_2_1b() -> None:
     assert [struct.pack("<f", x).hex() for x in factors[15:18]] == ["c25ed33f", "6fb45240", "eeaa1a41"]
 
 
-@pytest.mark.parametrize("broken", [{"factor": 0}, {"low_freq_factor": 4.0}, {"factor": "8"}, {"high_freq_factor": -1}])
+@pytest.mark.parametrize("broken", [
+    {"factor": 0}, {"low_freq_factor": 4.0}, {"factor": "8"}, {"high_freq_factor": -1},
+    {"low_freq_factor": 1e-46, "high_freq_factor": 3e-46, "original_max_position_embeddings": 1e-46, "rope_theta": 1e-3},
+])  # fmt: skip
 def test_llama3_scaling_that_cannot_be_computed_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="rope_scaling"):
         llama3_factors(Config({"rope_scaling": LLAMA3_ROPE | broken}, "c"), 64)
@@ -91,6 +96,10 @@ def test_llama3_scaling_that_cannot_be_computed_is_refused(broken: dict[str, Any
         ({"vocab_size": None}, "vocab_size is missing"),
         ({"hidden_size": 1.5}, "hidden_size is 1.5"),
         ({"rope_scaling": 4}, "rope_scaling is 4"),
+        ({"num_hidden_layers": 4294967295}, "num_hidden_layers is 4294967295, at most 4096"),
+        ({"head_dim": 1 << 31}, "a head has 2147483648 dimensions"),
+        ({"hidden_size": 1 << 31, "num_attention_heads": 1}, "a head has 2147483648 dimensions"),
+        ({"scoring_func": ["softmax"]}, r"scoring_func is \['softmax'\], a string was expected"),
     ],
 )
 def test_a_wrong_key_is_named(change: dict[str, Any], named: str) -> None:

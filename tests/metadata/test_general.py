@@ -71,6 +71,12 @@ def test_endless_values_are_not_written_out(tmp_path: Path) -> None:
         general_metadata(source, COUNTS[0])
 
 
+def test_endless_numbers_are_not_written_out(tmp_path: Path) -> None:
+    source = checkpoint(tmp_path / "x", {"README.md": f"---\nversion: 0x{'F' * 4200}\n---\n"})
+    with pytest.raises(CheckpointError, match="version is a number of thousands of digits, but must be text"):
+        general_metadata(source, COUNTS[0])
+
+
 @pytest.mark.parametrize("tags", ["[[a]]", "[{a: b}]", "[null]", "[2024-01-01]", "[a, 1]", "[9999999999]"])
 def test_tags_of_odd_types(tags: str, tmp_path: Path) -> None:
     source = checkpoint(tmp_path / "x", {"README.md": f"---\ntags: {tags}\n---\n"})

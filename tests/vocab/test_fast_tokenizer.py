@@ -95,6 +95,10 @@ def test_broken_config(config: Any, message: str, load: Callable[..., Any]) -> N
         ({"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}, "is not a tokenizer"),
         ({"model": {"type": "BPE", "vocab": {"a": 1 << 40}, "merges": []}}, "is not a tokenizer"),
         ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["b c"]}}, "is not a tokenizer"),
+        (
+            {"model": {"type": "BPE", "vocab": {"a": 0, "é": 1}, "merges": ["a é"], "continuing_subword_prefix": "x"}},
+            "merges that do not fit its continuing_subword_prefix 'x'",
+        ),
         ({"model": {"type": "Magic", "vocab": {"a": 0}}}, "is not a tokenizer"),
         ({"added_tokens": 5, "model": {"type": "BPE", "vocab": {}, "merges": []}}, "added_tokens must be a list"),
         ({"added_tokens": [{"id": -1, "content": "a"}]}, r"added_tokens\[0\]: id is -1, which is no token id"),

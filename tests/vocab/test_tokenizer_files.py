@@ -41,6 +41,7 @@ def test_the_vocabulary_is_not_kept(folder: MakeFolder) -> None:
     [
         (b"{", "is not JSON: Expecting property name"),
         (b"", "is not JSON: Expecting value"),
+        (b"9" * 5000, "is not JSON: Exceeds the limit"),
         (b"[" * 100_000, "is not JSON: maximum recursion depth"),
         (b'{"a": "\xff"}', "is not UTF-8: invalid start byte at byte 7"),
         (b"[1]", "must be an object, not a list"),

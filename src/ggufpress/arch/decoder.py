@@ -35,12 +35,18 @@ GATING_KEYS = (
     "score_function", "scoring_func", "score_func", "moe_router_activation", "moe_router_activation_func",
     "expert_selection_fn",
 )  # fmt: skip
+MAX_LAYERS = 1 << 12
+"""More than any model has; a broken config must not make us list flags and names without end."""
+LAYER_KEYS = ("n_layers", "num_hidden_layers", "n_layer", "num_layers")
 GATING = {"softmax": 1, "sigmoid": 2, "sqrtsoftplus": 4}
 
 
 def block_count(config: Config) -> int:
-    """The number of layers."""
-    return config.positive("n_layers", "num_hidden_layers", "n_layer", "num_layers")
+    """The number of layers. Raises ConfigError where there are none, or more than any model has."""
+    count = config.positive(*LAYER_KEYS)
+    if count > MAX_LAYERS:
+        raise config.wrong(LAYER_KEYS, f"at most {MAX_LAYERS}")
+    return count
 
 
 def decoder_metadata(config: Config, arch: str) -> list[tuple[str, Value]]:
@@ -54,7 +60,7 @@ def decoder_metadata(config: Config, arch: str) -> list[tuple[str, Value]]:
         if (epsilon := config.optional_number(*aliases)) is not None:
             keys.append((f"{arch}.{name}", f32(epsilon)))
     keys += _integers(config, arch, EXPERTS)
-    if (gating := config.find(*GATING_KEYS)) is not None:
+    if (gating := config.optional_text(*GATING_KEYS)) is not None:
         if gating not in GATING:
             raise config.wrong(GATING_KEYS, f"one of {', '.join(GATING)}")
         keys.append((f"{arch}.expert_gating_func", u32(GATING[gating])))

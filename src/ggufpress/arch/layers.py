@@ -12,9 +12,12 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.decoder import block_count
 from ggufpress.arch.ops import Op, RopePermute, Shape
 from ggufpress.arch.spec import Drop, Rule
+from ggufpress.errors import ConfigError
 
 BLK = "blk.{i}"
 LAYERS = "model.layers.{i}"
+MAX_HEAD_DIM = 1 << 16
+"""More than any head has; a broken config must not make us compute rotary frequencies without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,17 @@ class Sizes:
 
 
 def sizes(config: Config) -> Sizes:
-    """The sizes under their usual keys. Raises ConfigError where one is missing."""
+    """The sizes under their usual keys. Raises ConfigError where one is missing or absurd."""
     n_embd, n_head = config.positive("hidden_size"), config.positive("num_attention_heads", "n_heads")
+    head_dim = config.optional_integer("head_dim") or n_embd // n_head
+    if head_dim > MAX_HEAD_DIM:
+        raise ConfigError(f"{config.path}: a head has {head_dim} dimensions, at most {MAX_HEAD_DIM} were expected")
     return Sizes(
         n_layer=block_count(config),
         n_embd=n_embd,
         n_head=n_head,
         n_head_kv=config.optional_integer("num_key_value_heads", "n_kv_heads") or n_head,
-        head_dim=config.optional_integer("head_dim") or n_embd // n_head,
+        head_dim=head_dim,
         n_ff=config.positive("intermediate_size"),
         n_vocab=config.positive("vocab_size"),
     )
@@ -64,11 +70,11 @@ def linear(
     )
 
 
-def ends(s: Sizes, prefix: str = "model.", norm_ops: tuple[Op, ...] = ()) -> tuple[Rule, ...]:
+def ends(s: Sizes, prefix: str = "model.") -> tuple[Rule, ...]:
     """Embedding, last norm, and the output matrix that models with tied embeddings lack."""
     return (
         Rule("token_embd.weight", f"{prefix}embed_tokens.weight", shape=(s.n_vocab, s.n_embd)),
-        *linear("output_norm", f"{prefix}norm", (s.n_embd,), norm_ops),
+        *linear("output_norm", f"{prefix}norm", (s.n_embd,)),
         *linear("output", "lm_head", (s.n_vocab, s.n_embd), required=False),
     )
 
@@ -85,11 +91,11 @@ def attention(s: Sizes, hf: str = f"{LAYERS}.self_attn", permuted: bool = False)
     )
 
 
-def head_norms(s: Sizes, hf: str = f"{LAYERS}.self_attn", ops: tuple[Op, ...] = ()) -> tuple[Rule, ...]:
+def head_norms(s: Sizes, hf: str = f"{LAYERS}.self_attn") -> tuple[Rule, ...]:
     """The norms of queries and keys, one weight for all heads."""
     return (
-        Rule(f"{BLK}.attn_q_norm.weight", f"{hf}.q_norm.weight", ops, (s.head_dim,)),
-        Rule(f"{BLK}.attn_k_norm.weight", f"{hf}.k_norm.weight", ops, (s.head_dim,)),
+        Rule(f"{BLK}.attn_q_norm.weight", f"{hf}.q_norm.weight", shape=(s.head_dim,)),
+        Rule(f"{BLK}.attn_k_norm.weight", f"{hf}.k_norm.weight", shape=(s.head_dim,)),
     )
 
 
@@ -101,14 +107,12 @@ def norms(s: Sizes, hf: str = LAYERS) -> tuple[Rule, ...]:
     )
 
 
-def feed_forward(
-    n_embd: int, n_ff: int, hf: str = f"{LAYERS}.mlp", suffix: str = "", required: bool = True
-) -> tuple[Rule, ...]:
+def feed_forward(n_embd: int, n_ff: int, hf: str = f"{LAYERS}.mlp", suffix: str = "") -> tuple[Rule, ...]:
     """A gated feed-forward. `suffix` stands in the target names: "_shexp" for shared experts."""
     return (
-        *linear(f"{BLK}.ffn_gate{suffix}", f"{hf}.gate_proj", (n_ff, n_embd), required=required),
-        *linear(f"{BLK}.ffn_down{suffix}", f"{hf}.down_proj", (n_embd, n_ff), required=required),
-        *linear(f"{BLK}.ffn_up{suffix}", f"{hf}.up_proj", (n_ff, n_embd), required=required),
+        *linear(f"{BLK}.ffn_gate{suffix}", f"{hf}.gate_proj", (n_ff, n_embd)),
+        *linear(f"{BLK}.ffn_down{suffix}", f"{hf}.down_proj", (n_embd, n_ff)),
+        *linear(f"{BLK}.ffn_up{suffix}", f"{hf}.up_proj", (n_ff, n_embd)),
     )
 
 
@@ -120,8 +124,7 @@ def plain_feed_forward(s: Sizes, hf: str, up: str, down: str) -> tuple[Rule, ...
     )
 
 
-def computed_frequencies(*prefixes: str) -> tuple[Drop, ...]:
-    """The rotary frequencies that old checkpoints carry."""
-    names = [f"{prefix}layers.{{i}}.self_attn.rotary_emb.inv_freq" for prefix in prefixes or ("model.",)]
-    names += [f"{prefix}rotary_emb.inv_freq" for prefix in prefixes or ("model.",)]
-    return tuple(Drop(name, "llama.cpp computes the rotary frequencies itself") for name in names)
+def computed_frequencies(prefix: str = "model.") -> tuple[Drop, ...]:
+    """The rotary frequencies that old checkpoints carry, per layer or once."""
+    names = ("layers.{i}.self_attn.rotary_emb.inv_freq", "rotary_emb.inv_freq")
+    return tuple(Drop(f"{prefix}{name}", "llama.cpp computes the rotary frequencies itself") for name in names)

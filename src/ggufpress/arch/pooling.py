@@ -5,6 +5,7 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/base.py (`_try_set_pool
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from ggufpress.errors import CheckpointError, UnsupportedError
@@ -49,8 +50,9 @@ def _pooling_config(checkpoint: Checkpoint) -> dict[str, Any] | None:
                 raise CheckpointError(
                     f"{where}: the pooling module's path is {path!r:.60}, a folder beside it was expected"
                 )
-            config = checkpoint.read_json(f"{path}/config.json")
+            name = str(PurePosixPath(path, "config.json"))
+            config = checkpoint.read_json(name)
             if not isinstance(config, dict):
-                raise CheckpointError(f"{where.parent / path / 'config.json'} is no object")
+                raise CheckpointError(f"{checkpoint.root / name} is no object")
             return config
     return None

@@ -14,7 +14,7 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/qwen.py (Qwen2MoeModel,
 from __future__ import annotations
 
 from ggufpress.arch.config import Config
-from ggufpress.arch.config_classes import MODERN, ConfigClass, lacks_rope_keys, read_through_class
+from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import decoder_metadata
 from ggufpress.arch.gather import Regroup
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, ends, feed_forward, head_norms, norms, sizes
@@ -40,7 +40,7 @@ CONFIG_CLASSES = {
         "vocab_size": 50304, "hidden_size": 2048, "intermediate_size": 2048, "num_hidden_layers": 16,
         "num_attention_heads": 16, "num_key_value_heads": None, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5,
         "num_experts_per_tok": 8, "num_experts": 64,
-    }, refuses=lacks_rope_keys),
+    }),
 }  # fmt: skip
 
 

@@ -68,9 +68,10 @@ def describe(checkpoint: Checkpoint) -> Arch:
         raise ConfigError(f"{path}: architectures {'is missing' if classes is None else f'is {classes!r:.60}'}, "
                           "a list with the name of the model's class was expected")  # fmt: skip
     if classes[0] not in DESCRIBE:
-        near = difflib.get_close_matches(classes[0], DESCRIBE, n=3, cutoff=0.5) or sorted(DESCRIBE)[:3]
+        name = f"{classes[0]:.80}"
+        near = difflib.get_close_matches(name, DESCRIBE, n=3, cutoff=0.5) or sorted(DESCRIBE)[:3]
         raise UnsupportedError(
-            f"{path}: the model class {classes[0]} is not supported yet",
+            f"{path}: the model class {name} is not supported yet",
             hint=f"supported classes with the nearest names: {', '.join(near)}",
         )
     arch = DESCRIBE[classes[0]](config, classes[0])

@@ -94,13 +94,17 @@ def llama3_factors(config: Config, head_dim: int, default_factor: float = 8.0) -
 
     one = np.float32(1)
     exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
-    frequencies = one / torch_pow(base, exponents)
-    # torch divides a number by a tensor as number * (1 / tensor)
-    wavelengths = (one / frequencies) * np.float32(2 * math.pi)
-    smooth = ((one / wavelengths) * np.float32(old_context) - np.float32(low)) / np.float32(high - low)
-    between = one / ((one - smooth) / np.float32(factor) + smooth)
-    factors = np.where(wavelengths > np.float32(old_context / low), np.float32(factor), between)
-    factors = np.where(wavelengths < np.float32(old_context / high), one, factors)
+    # what overflows or is no number is either not taken below or refused at the end
+    with np.errstate(all="ignore"):
+        frequencies = one / torch_pow(base, exponents)
+        # torch divides a number by a tensor as number * (1 / tensor)
+        wavelengths = (one / frequencies) * np.float32(2 * math.pi)
+        smooth = ((one / wavelengths) * np.float32(old_context) - np.float32(low)) / np.float32(high - low)
+        between = one / ((one - smooth) / np.float32(factor) + smooth)
+        factors = np.where(wavelengths > np.float32(old_context / low), np.float32(factor), between)
+        factors = np.where(wavelengths < np.float32(old_context / high), one, factors)
+    if not np.isfinite(factors).all():
+        raise rope.wrong(("factor",), "scaling parameters whose divisors float32 can hold")
     return tuple(float(x) for x in factors)
 
 

@@ -175,7 +175,10 @@ def _shown(value: Any) -> str:
     """A few words for `value`, which may be a structure that is endless when written out."""
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "a mapping"
-    shown = str(value)
+    try:
+        shown = str(value)
+    except ValueError:
+        return "a number of thousands of digits"
     return shown if len(shown) <= 40 else f"{shown[:37]}..."
 
 

@@ -23,6 +23,7 @@ from ggufpress.errors import TokenizerError
 from ggufpress.vocab.added_tokens import Special, TokenSettings, content_of, read_token_settings
 from ggufpress.vocab.merges_files import has_merges_files, tokenizer_of_merges_files
 from ggufpress.vocab.mistral_split import replace_first_split, wants_mistral_split
+from ggufpress.vocab.special import read_merges
 from ggufpress.vocab.tokenizer_classes import (
     CLASS_OF_MODEL_TYPE,
     CLASSES,
@@ -31,7 +32,7 @@ from ggufpress.vocab.tokenizer_classes import (
     SPECIAL_KEYS,
     TokenizerClass,
 )
-from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_list, expect_text
+from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_list, expect_text, optional_object
 
 _WRAPPED_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token")
 
@@ -150,6 +151,14 @@ def _choose_class(files: TokenizerFiles) -> tuple[TokenizerClass, tuple[str, ...
 
 def _tokenizer_of_json(files: TokenizerFiles) -> Any:
     path = str(files.path("tokenizer.json"))
+    prefix = optional_object(files.json("tokenizer.json") or {}, "model", path).get("continuing_subword_prefix")
+    # The library cuts as many bytes from each second token, also within a character, and may then abort the process.
+    if (
+        prefix
+        and isinstance(prefix, str)
+        and not all(merge.rpartition(" ")[2].startswith(prefix) for merge in read_merges(files))
+    ):
+        raise TokenizerError(f"{path} has merges that do not fit its continuing_subword_prefix {prefix!r:.40}")
     with _panics_are_errors(path):
         return Tokenizer.from_file(path)
 

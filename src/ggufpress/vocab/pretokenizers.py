@@ -39,16 +39,8 @@ def recognise(ids: Sequence[int], rules: Mapping[str, Any], where: str) -> PreTo
     digest = fingerprint(ids)
     if (name := _NAMES.get(digest)) is not None:
         return PreTokenizer(name, f"pre-tokenizer {name}: fingerprint {digest[:12]} is known to llama.cpp")
-    if (by_rules := recognise_rules(rules)) is not None:
-        return by_rules
     stated = ", ".join(f"{key} {json.dumps(rules.get(key), ensure_ascii=False)}" for key in RULES)
     raise TokenizerError(
         f"{where} splits text like no tokenizer that llama.cpp knows: fingerprint {digest}, {stated}",
         hint="if only its special tokens are new, the tokenizer files of the base model are recognised",
     )
-
-
-def recognise_rules(rules: Mapping[str, Any]) -> PreTokenizer | None:
-    """The pre-tokenizer whose rules equal `rules`, or None. No rule set is on file yet."""
-    del rules
-    return None

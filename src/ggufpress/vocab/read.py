@@ -34,14 +34,13 @@ class Vocab:
     notes: tuple[str, ...] = ()
 
 
-def read_vocab(checkpoint: Checkpoint, kind: str = "auto", n_vocab: int | None = None) -> Vocab:
+def read_vocab(checkpoint: Checkpoint, kind: str = "llama", n_vocab: int | None = None) -> Vocab:
     """The vocabulary of `checkpoint` as llama.cpp's converter writes it.
 
-    `kind` is one of KINDS, or "auto", which is "llama": what the converter does for the Llama family. `n_vocab` is the
-    config's vocab_size after the defaults of its class, None where it has none.
+    `kind` is one of KINDS. `n_vocab` is the config's vocab_size after the defaults of its class, None where it has none.
     Raises TokenizerError where the files are missing, broken or contradictory, UnsupportedError for kinds to come.
     """
-    read = KINDS.get("llama" if kind == "auto" else kind)
+    read = KINDS.get(kind)
     if read is None:
         raise UsageError(f"{kind} is no kind of tokenizer; known are {', '.join(KINDS)}")
     return read(TokenizerFiles(checkpoint), n_vocab)

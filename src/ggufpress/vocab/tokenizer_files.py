@@ -63,7 +63,8 @@ class TokenizerFiles:
     def _parse(self, name: str) -> dict[str, Any]:
         try:
             value = json.loads(self.read_text(name))
-        except (json.JSONDecodeError, RecursionError) as error:
+        # a number of thousands of digits is a plain ValueError
+        except (ValueError, RecursionError) as error:
             raise TokenizerError(f"{self.path(name)} is not JSON: {error}") from error
         parsed = expect_object(value, str(self.path(name)))
         if name == "tokenizer.json" and isinstance(model := parsed.get("model"), dict):
