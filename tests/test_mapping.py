@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ggufpress.arch.config import Config
-from ggufpress.arch.llama import describe
+from ggufpress.arch.families.llama import describe
 from ggufpress.arch.spec import Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.mapping import TensorMap, map_tensors

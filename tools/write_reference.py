@@ -89,7 +89,7 @@ def architectures() -> str:
     """Supported classes by family."""
     lines = ["# Supported model classes\n", "| class in config.json | described in |", "|---|---|"]
     homes = {name: family.__name__.rsplit(".", 1)[1] for family in FAMILIES for name in family.CLASSES}
-    lines += [f"| {name} | `src/ggufpress/arch/{homes[name]}.py` |" for name in DESCRIBE]
+    lines += [f"| {name} | `src/ggufpress/arch/families/{homes[name]}.py` |" for name in DESCRIBE]
     return "\n".join(lines) + "\n"
 
 

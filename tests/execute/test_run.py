@@ -198,8 +198,10 @@ def test_an_interrupt_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from ggufpress import quantize
+# a test run in the background has SIGINT ignored, and its children inherit that
+signal.signal(signal.SIGINT, signal.default_int_handler)
 quantize(sys.argv[1], ["Q8_0"], output=sys.argv[2], force=True, progress=lambda n, t: (print("go", flush=True), time.sleep(0.2)))
 """
 

@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Callable
 from dataclasses import replace
 
-from ggufpress.arch import (
+from ggufpress.arch.config import Config
+from ggufpress.arch.families import (
     bloom,
     cohere,
     exaone,
@@ -25,7 +26,6 @@ from ggufpress.arch import (
     stablelm,
     starcoder2,
 )
-from ggufpress.arch.config import Config
 from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
 from ggufpress.errors import ConfigError, UnsupportedError

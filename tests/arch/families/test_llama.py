@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ggufpress.arch.config import Config
-from ggufpress.arch.llama import describe
+from ggufpress.arch.families.llama import describe
 from ggufpress.arch.rope import llama3_factors
 from ggufpress.errors import ConfigError
 from tests.tiny_checkpoints import LLAMA, LLAMA3_ROPE, MISTRAL, MIXTRAL, YARN, without

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ggufpress.arch.config import Config
-from ggufpress.arch.exaone import describe
+from ggufpress.arch.families.exaone import describe
 from tests.tiny.families import EXAONE, EXAONE4
 from tests.tiny_checkpoints import LLAMA3_ROPE, without
 

@@ -1,0 +1,1 @@
+"""The families: one page of data each, from a config to the frozen description."""
