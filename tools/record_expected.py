@@ -1,4 +1,4 @@
-"""Record what llama.cpp makes of the tiny checkpoints of the tests: tests/data/expected/CASE.json.xz, families.json.xz.
+"""Record what llama.cpp makes of the tiny checkpoints of the tests: tests/data/expected/CASE.json.xz, families/ROOM.json.xz.
 
     python tools/record_expected.py --llama-cpp TREE --python PY --quantize "CMD" [CASE ...]
     python tools/record_expected.py ... --families [CASE ...]
@@ -33,7 +33,7 @@ from tests.digests import (  # noqa: E402
     QUANTIZED,
     digest,
 )
-from tests.tiny.families import FAMILY_CASES  # noqa: E402
+from tests.tiny.families import ROOMS  # noqa: E402
 from tests.tiny_checkpoints import BY_NAME, DATA, copy_bard, make  # noqa: E402
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -67,16 +67,20 @@ def record(folder: Path, options: argparse.Namespace, work: Path) -> dict[str, A
 
 
 def record_families(options: argparse.Namespace) -> None:
-    """Record the named cases of the families, by default all, in one file."""
-    target = DATA / "expected" / "families.json.xz"
-    known = json.loads(lzma.decompress(target.read_bytes())) if target.exists() else {}
-    for name in options.cases or FAMILY_CASES:
-        with tempfile.TemporaryDirectory() as temporary:
-            work = Path(temporary)
-            known[name] = record(make(FAMILY_CASES[name], work / "source"), options, work)
-        print(name)
-    kept = {name: known[name] for name in FAMILY_CASES if name in known}
-    target.write_bytes(lzma.compress(json.dumps(kept, indent=0).encode(), preset=9))
+    """Record the named cases of the families, by default all, in one file per room."""
+    for room, cases in ROOMS.items():
+        target = DATA / "expected" / "families" / f"{room}.json.xz"
+        known = json.loads(lzma.decompress(target.read_bytes())) if target.exists() else {}
+        for case in cases:
+            if options.cases and case.name not in options.cases:
+                continue
+            with tempfile.TemporaryDirectory() as temporary:
+                work = Path(temporary)
+                known[case.name] = record(make(case, work / "source"), options, work)
+            print(case.name)
+        kept = {case.name: known[case.name] for case in cases if case.name in known}
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(lzma.compress(json.dumps(kept, indent=0).encode(), preset=9))
 
 
 def main() -> None:
@@ -85,7 +89,7 @@ def main() -> None:
     parser.add_argument("--llama-cpp", type=Path, required=True)
     parser.add_argument("--python", required=True)
     parser.add_argument("--quantize", required=True)
-    parser.add_argument("--families", action="store_true", help="the cases of tests/tiny/families.py")
+    parser.add_argument("--families", action="store_true", help="the cases of tests/tiny/families.py, by default all")
     parser.add_argument("cases", nargs="*")
     options = parser.parse_args()
     if options.families:

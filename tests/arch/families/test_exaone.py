@@ -8,7 +8,7 @@ import pytest
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.families.exaone import describe
-from tests.tiny.families import EXAONE, EXAONE4
+from tests.tiny.dense import EXAONE, EXAONE4
 from tests.tiny_checkpoints import LLAMA3_ROPE, without
 
 
