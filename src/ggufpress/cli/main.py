@@ -24,6 +24,8 @@ COMMANDS = {
     "plan": "say what quantize would do, from headers only",
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
+    "imatrix": "show what an importance matrix holds",
+    "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
 }
 INTERRUPTED = 130
