@@ -5,47 +5,69 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Unpack
 
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
+from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import Plan, build_plan
 from ggufpress.proof.report import VerifyReport, verify_file
+from ggufpress.recipe.options import RecipeOptions, recipe_of
 from ggufpress.source.resolve import resolve
 
 
 def plan(
     source: str | PathLike[str],
-    types: Sequence[str] = ("Q4_K_M",),
+    types: Sequence[str] | None = None,
     *,
     output: str | PathLike[str] | None = None,
     via: str = "auto",
     layout: str = "auto",
+    imatrix: str | PathLike[str] | None = None,
+    imatrix_name: str | None = None,
+    **options: Unpack[RecipeOptions],
 ) -> Plan:
     """Say what `quantize` would do with `source`, from headers only.
 
-    source: a folder with a Hugging Face checkpoint. types: presets such as "Q4_K_M", or "AUTO".
+    source: a folder with a Hugging Face checkpoint. types: presets such as "Q4_K_M", or "AUTO"; by default the recipe's, or
+    Q4_K_M.
     output: a .gguf path (one type) or a folder. via: auto, f32, f16 or bf16: the rounding of llama-quantize's input file.
     layout: auto, convert or quantize: the order of keys and tensors.
+    imatrix: an importance matrix of llama-imatrix. imatrix_name: what the files say in the place of its path.
+    options: recipe, tensor_types, tensor_type_files, token_embedding_type, output_tensor_type, pure, leave_output_tensor,
+    no_fallback, include_weights, exclude_weights, on_missing: the options of `ggufpress quantize` of these names.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.plan("TinyLlama-1.1B-Chat-v1.0", ["Q8_0"]).outputs[0].file_bytes`
     """
     folder = Path(output) if output is not None else None
-    return build_plan(resolve(source), types, output=folder, via=via, layout=layout)
+    return build_plan(
+        resolve(source),
+        types,
+        output=folder,
+        via=via,
+        layout=layout,
+        recipe=recipe_of(**options),
+        importance=read_imatrix(Path(imatrix)) if imatrix is not None else None,
+        imatrix_name=imatrix_name,
+    )
 
 
 def quantize(
     source: str | PathLike[str],
-    types: Sequence[str] = ("Q4_K_M",),
+    types: Sequence[str] | None = None,
     *,
     output: str | PathLike[str] | None = None,
     via: str = "auto",
     layout: str = "auto",
+    imatrix: str | PathLike[str] | None = None,
+    imatrix_name: str | None = None,
     threads: int | None = None,
     memory: int = MEMORY,
     force: bool = False,
     manifest: bool = False,
     progress: Progress | None = None,
+    **options: Unpack[RecipeOptions],
 ) -> Report:
     """Make one GGUF file per type, all from one read of the weights, with llama.cpp's very bytes.
 
@@ -56,7 +78,9 @@ def quantize(
 
     Example: `ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")`
     """
-    planned = plan(source, types, output=output, via=via, layout=layout)
+    planned = plan(
+        source, types, output=output, via=via, layout=layout, imatrix=imatrix, imatrix_name=imatrix_name, **options
+    )
     return execute(planned, force=force, threads=threads, memory=memory, manifest=manifest, progress=progress)
 
 

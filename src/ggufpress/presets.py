@@ -94,19 +94,16 @@ ALL: tuple[Preset, ...] = (
 )
 
 PRESETS: tuple[Preset, ...] = tuple(preset for preset in ALL if not preset.needs_imatrix)
-"""The presets that can be asked for: importance matrices cannot be read yet."""
+"""The presets that can be made without an importance matrix."""
 
-BY_NAME = {preset.name: preset for preset in PRESETS}
+BY_NAME = {preset.name: preset for preset in ALL}
 ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "FP32": "F32", "FP16": "F16"}
 AUTO = "AUTO"
 
 
 def preset_named(name: str) -> Preset:
-    """The preset called `name`, in any case. Raises UsageError where there is none or it needs an importance matrix."""
+    """The preset called `name`, in any case. Raises UsageError where there is none."""
     key = ALIASES.get(name.upper(), name.upper())
-    if key in BY_NAME:
-        return BY_NAME[key]
-    hint = f"known presets: {', '.join([AUTO, *BY_NAME])}"
-    if any(preset.name == key for preset in ALL):
-        raise UsageError(f"{key} needs an importance matrix, and those cannot be read yet", hint=hint)
-    raise UsageError(f"no preset is called {name!r}", hint=hint)
+    if key not in BY_NAME:
+        raise UsageError(f"no preset is called {name!r}", hint=f"known presets: {', '.join([AUTO, *BY_NAME])}")
+    return BY_NAME[key]

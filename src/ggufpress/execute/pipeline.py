@@ -12,6 +12,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import sqrt
 
@@ -23,6 +24,8 @@ from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
 from ggufpress.execute.ordered import OrderedHashes
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.slabs import Slab, slabs, smallest
+from ggufpress.execute.weighing import weighted_runs
+from ggufpress.imatrix.matrix import ImportanceData
 from ggufpress.mapping import Derived
 from ggufpress.planning import Plan, PlannedTensor
 from ggufpress.source.reading import TensorReader
@@ -94,8 +97,11 @@ def stream(
     threads = threads or len(os.sched_getaffinity(0))
     jobs = _jobs(plan, parts)
     slot_bytes, n_slots = _slots(jobs, memory, threads)
-    with TensorReader() as reader:
-        _Run(jobs, reader, slot_bytes, n_slots, measure, progress, finished).work(min(threads, n_slots))
+    with ExitStack() as stack:
+        reader = stack.enter_context(TensorReader())
+        importance = stack.enter_context(ImportanceData(plan.importance)) if plan.importance else None
+        run = _Run(jobs, reader, importance, slot_bytes, n_slots, measure, progress, finished)
+        run.work(min(threads, n_slots))
     written: list[dict[str, WrittenTensor]] = [{} for _ in parts]
     for job in jobs:
         for number, (target, digest) in enumerate(zip(job.targets, job.hashes.digests(), strict=True)):
@@ -138,6 +144,7 @@ class _Run:
         self,
         jobs: Sequence[_Job],
         reader: TensorReader,
+        importance: ImportanceData | None,
         slot_bytes: int,
         n_slots: int,
         measure: bool,
@@ -145,6 +152,7 @@ class _Run:
         finished: Finished,
     ) -> None:
         self._reader = reader
+        self._importance = importance
         self._measure = measure
         self._progress = progress
         self._finished = finished
@@ -214,9 +222,14 @@ class _Run:
             qtype, via = target.planned.qtype, target.planned.via
             data = carve(slab.elements // qtype.block * qtype.block_bytes)
             cols = job.tensor.shape[-1] if qtype.quantized else slab.elements
-            bad = _native.convert(source, stored.id, via.id, data, qtype.id, cols)
-            if bad >= 0:
-                raise _not_finite(job.tensor, slab.first + bad)
+            for run in weighted_runs(target.planned, slab, self._importance):
+                into = data[run.first // qtype.block * qtype.block_bytes :][
+                    : run.elements // qtype.block * qtype.block_bytes
+                ]
+                part = source[run.first * stored.block_bytes :][: run.elements * stored.block_bytes]
+                bad = _native.convert(part, stored.id, via.id, into, qtype.id, cols, run.weights)
+                if bad >= 0:
+                    raise _not_finite(job.tensor, slab.first + run.first + bad)
             target.part.write_at(target.start + slab.first // qtype.block * qtype.block_bytes, data)
             outputs.append(data)
             if self._measure:

@@ -12,11 +12,13 @@ from ggufpress.arch.ops import Shape
 from ggufpress.errors import UsageError
 from ggufpress.gguf.header import TensorInfo, data_offsets, encode_header, padded
 from ggufpress.gguf.values import Metadata, u32
+from ggufpress.imatrix.keys import imatrix_keys
+from ggufpress.imatrix.matrix import Entry, ImportanceMatrix
 from ggufpress.mapping import Derived
 from ggufpress.planning.model import QUANTIZATION_VERSION, Model
 from ggufpress.presets import BY_NAME, Preset
 from ggufpress.quant.types import F32, QType
-from ggufpress.recipe import Decision, choose_types, converter_type, stripped
+from ggufpress.recipe import Decision, Recipe, choose_types, converter_type, stripped
 
 CONVERTER_PRESETS = ("F32", "F16", "BF16", "Q8_0")
 LAYOUTS = ("auto", "convert", "quantize")
@@ -27,17 +29,32 @@ class PlannedTensor:
     """One tensor of one output: where it comes from, what it becomes and where it goes.
 
     `via` is the type whose rounding each weight takes before it gets `qtype`: that of llama-quantize's input file.
-    `offset` counts bytes from the start of the data section.
+    `offset` counts bytes from the start of the data section. `entry` are the tensor's numbers in the importance matrix,
+    where `decision` says that they are used.
     """
 
     source: Derived
     shape: Shape
-    qtype: QType
     via: QType
     offset: int
     nbytes: int
-    rule: str
-    fallback: str | None
+    decision: Decision
+    entry: Entry | None = None
+
+    @property
+    def qtype(self) -> QType:
+        """The type it gets."""
+        return self.decision.qtype
+
+    @property
+    def rule(self) -> str:
+        """What chose the type."""
+        return self.decision.rule
+
+    @property
+    def fallback(self) -> str | None:
+        """Why the shape did not allow the type that was chosen, or None."""
+        return self.decision.fallback
 
     @property
     def name(self) -> str:
@@ -58,6 +75,8 @@ class PlannedTensor:
             "bytes": self.nbytes,
             "rule": self.rule,
             "fallback": self.fallback,
+            "instead_of": self.decision.upgrade.name if self.decision.upgrade else None,
+            "importance": self.decision.importance,
         }
 
 
@@ -66,12 +85,17 @@ class OutputPlan:
     """One output file. `header` holds all bytes before the data section."""
 
     path: Path
-    preset: Preset
+    recipe: Recipe
     layout: str
     via: Preset | None
     metadata: Metadata
     tensors: tuple[PlannedTensor, ...]
     header: bytes
+
+    @property
+    def preset(self) -> Preset:
+        """The preset that names the file's type."""
+        return self.recipe.preset
 
     @cached_property
     def data_bytes(self) -> int:
@@ -94,11 +118,17 @@ class OutputPlan:
         """The tensors whose rows do not fit the type that the preset wanted."""
         return tuple(tensor for tensor in self.tensors if tensor.fallback)
 
+    @property
+    def upgrades(self) -> tuple[PlannedTensor, ...]:
+        """The tensors that get a better type, as there is no importance for the one that was chosen."""
+        return tuple(tensor for tensor in self.tensors if tensor.decision.upgrade)
+
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json` and the manifest."""
         return {
             "path": str(self.path),
             "type": self.preset.name,
+            "recipe": self.recipe.to_json(),
             "layout": self.layout,
             "via": self.via.name if self.via else None,
             "header_bytes": len(self.header),
@@ -109,36 +139,55 @@ class OutputPlan:
         }
 
 
-def plan_output(model: Model, preset: Preset, layout: str, via: Preset, path: Path) -> OutputPlan:
-    """The file that holds `model` as `preset` at `path`. Raises UsageError or UnsupportedError."""
-    layout = resolved_layout(layout, preset)
+def plan_output(
+    model: Model,
+    recipe: Recipe,
+    layout: str,
+    via: Preset,
+    path: Path,
+    importance: ImportanceMatrix | None = None,
+    imatrix_name: str | None = None,
+) -> OutputPlan:
+    """The file that holds `model` by `recipe` at `path`. Raises UsageError, UnsupportedError or ImatrixError.
+
+    `imatrix_name` stands in the file for the path of `importance`.
+    """
+    layout = resolved_layout(layout, recipe, importance)
     quantizer = layout == "quantize"
-    metadata = {**model.metadata, FILE_TYPE: u32(preset.ftype)}
+    metadata = {**model.metadata, FILE_TYPE: u32(recipe.preset.ftype)}
     if quantizer:
-        # llama-quantize sets these two again, which moves them to the end
-        for key in (QUANTIZATION_VERSION, FILE_TYPE):
-            metadata[key] = metadata.pop(key)
-    decided = decide(model, preset, layout, via)
+        # llama-quantize sets these again, which moves them to the end
+        again = {key: metadata[key] for key in (QUANTIZATION_VERSION, FILE_TYPE)}
+        again |= imatrix_keys(importance, imatrix_name) if importance else {}
+        for key, value in again.items():
+            metadata.pop(key, None)
+            metadata[key] = value
+    decided = decide(model, recipe, layout, via, importance)
     placed: list[PlannedTensor] = []
     for (tensor, choice, before, nbytes), offset in zip(decided, data_offsets(row[-1] for row in decided), strict=True):
         shape = stripped(tensor.shape) if quantizer else tensor.shape
-        placed.append(PlannedTensor(tensor, shape, choice.qtype, before, offset, nbytes, choice.rule, choice.fallback))
+        entry = importance.entries[tensor.name] if importance and choice.importance == "entry" else None
+        placed.append(PlannedTensor(tensor, shape, before, offset, nbytes, choice, entry))
     infos = [TensorInfo(tensor.name, tensor.shape, tensor.qtype, tensor.offset) for tensor in placed]
     header = encode_header(metadata, infos)
-    return OutputPlan(path, preset, layout, via if quantizer else None, metadata, tuple(placed), header)
+    return OutputPlan(path, recipe, layout, via if quantizer else None, metadata, tuple(placed), header)
 
 
 def decide(
-    model: Model, preset: Preset, layout: str = "auto", via: Preset = BY_NAME["F32"]
+    model: Model,
+    recipe: Recipe,
+    layout: str = "auto",
+    via: Preset = BY_NAME["F32"],
+    importance: ImportanceMatrix | None = None,
 ) -> list[tuple[Derived, Decision, QType, int]]:
     """Each tensor in file order with its decision, the type whose rounding it takes on the way, and its bytes."""
-    if resolved_layout(layout, preset) == "convert":
-        decided = [(tensor, converter_type(tensor.name, tensor.shape, preset), F32) for tensor in model.tensors]
+    if resolved_layout(layout, recipe, importance) == "convert":
+        decided = [(tensor, converter_type(tensor.name, tensor.shape, recipe.preset), F32) for tensor in model.tensors]
     else:
         by_name = {tensor.name: tensor for tensor in model.tensors}
         before = {name: converter_type(name, tensor.shape, via).qtype for name, tensor in by_name.items()}
         listed = [(name, tensor.shape, before[name]) for name, tensor in by_name.items()]
-        chosen = choose_types(listed, preset, model.facts)
+        chosen = choose_types(listed, recipe, model.facts, importance.sizes if importance else None)
         decided = [(by_name[name], choice, before[name]) for name, choice in chosen.items()]
     return [
         (tensor, choice, before, tensor.n_params // choice.qtype.block * choice.qtype.block_bytes)
@@ -146,12 +195,21 @@ def decide(
     ]
 
 
-def resolved_layout(layout: str, preset: Preset) -> str:
-    """`convert` or `quantize`: for auto the converter's, where it has the type. Raises UsageError where it has not."""
+def resolved_layout(layout: str, recipe: Recipe, importance: ImportanceMatrix | None = None) -> str:
+    """`convert` or `quantize`: for auto the converter's, where it has the type and there are no rules for it to follow.
+
+    Raises UsageError where `convert` is asked for and the converter cannot.
+    """
+    preset = recipe.preset
     has = preset.name in CONVERTER_PRESETS
+    told = importance is not None or recipe.has_rules
     if layout == "convert" and not has:
         raise UsageError(
             f"llama.cpp's converter does not write {preset.name}",
             hint=f"leave --layout out, or choose one of {', '.join(CONVERTER_PRESETS)}",
         )
-    return "convert" if has and layout != "quantize" else "quantize"
+    if layout == "convert" and told:
+        raise UsageError(
+            "llama.cpp's converter knows no rules for tensors and no importance matrix", hint="leave --layout out"
+        )
+    return "convert" if has and layout != "quantize" and not told else "quantize"

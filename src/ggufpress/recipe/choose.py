@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UnsupportedError, UsageError
 from ggufpress.mixture import LOW, VALUES, ModelFacts, Spot, mixed
-from ggufpress.presets import Preset
 from ggufpress.quant.types import (
     F16,
     IQ1_M,
@@ -66,7 +65,7 @@ AT_LEAST_8_BITS = ("attn_q_a", "attn_q_b", "nextn.eh_proj")
 
 def choose_types(
     tensors: Sequence[tuple[str, Shape, QType]],
-    recipe: Recipe | Preset,
+    recipe: Recipe,
     model: ModelFacts,
     importance: Mapping[str, int] | None = None,
 ) -> dict[str, Decision]:
@@ -76,7 +75,6 @@ def choose_types(
     llama-quantize writes the tensors. Raises UsageError where a rule matches nothing or a type does not fit, ImatrixError
     where importance is needed and missing.
     """
-    recipe = Recipe(recipe) if isinstance(recipe, Preset) else recipe
     importance = importance or {}
     by_name = {name: (shape, qtype) for name, shape, qtype in tensors}
     state = _State(

@@ -26,11 +26,10 @@ Tensor = tuple[str, Shape, QType]
 
 GUESSED = 1024
 """Flag in general.file_type that its writer was not sure (TREE include/llama.h, `LLAMA_FTYPE_GUESSED`)."""
-ROUNDS = 4
 
 
 def cloned(file: GgufFile, model: ModelFacts) -> Recipe:
-    """The recipe with the fewest rules that gives every tensor of `file` the type it has.
+    """The recipe with the fewest rules that gives every tensor of `file` the type it has. It can be read and changed.
 
     `model` are the file's facts for the mix. Raises UnsupportedError where a tensor has a type that cannot be made.
     """
@@ -43,13 +42,23 @@ def cloned(file: GgufFile, model: ModelFacts) -> Recipe:
     plain = Recipe(preset)
     if not preset.qtype.quantized:
         return plain if set(changing.values()) <= {preset.qtype} else _mixed_floats(tensors, changing, model)
+    facts = replace(model, imatrix=any(key.startswith("quantize.imatrix.") for key in file.metadata))
     candidates = [
-        recipe
-        for imatrix in (any(key.startswith("quantize.imatrix.") for key in file.metadata),)
-        for start in (_with_ends(plain, changing, model), replace(plain, pure=True))
-        if (recipe := _completed(start, tensors, changing, replace(model, imatrix=imatrix)))
+        _completed(start, tensors, changing, facts)
+        for start in (_with_ends(plain, changing, facts), replace(plain, pure=True))
     ]
     return min(candidates, key=lambda recipe: (len(recipe.overrides), recipe.pure))
+
+
+def spelled_out(recipe: Recipe, tensors: Sequence[Tensor], model: ModelFacts) -> Recipe:
+    """A recipe without a mix that gives each of `tensors` the type it has here: `recipe`, resolved for one model."""
+    changing = {
+        name: qtype
+        for name, shape, qtype in tensors
+        if quantizable(name, shape, model.arch, leave_output=recipe.leave_output_tensor)
+    }
+    start = replace(recipe, pure=True, overrides=(), token_embedding_type=None, output_tensor_type=None)
+    return _completed(start, tensors, changing, model) if recipe.preset.qtype.quantized else recipe
 
 
 def _preset(file: GgufFile, tensors: Sequence[Tensor], changing: Mapping[str, QType]) -> Preset:
@@ -70,9 +79,7 @@ def _mixed_floats(tensors: Sequence[Tensor], changing: Mapping[str, QType], mode
     """Rules have no effect in float files, so a file that names a float and holds blocks starts from a quantized preset."""
     common = max(set(changing.values()), key=lambda qtype: (qtype.quantized, list(changing.values()).count(qtype)))
     preset = next((p for p in ALL if p.qtype is common and p.qtype.quantized), next(p for p in ALL if p.name == "Q8_0"))
-    made = _completed(Recipe(preset, pure=True), tensors, changing, model)
-    assert made
-    return made
+    return _completed(Recipe(preset, pure=True), tensors, changing, model)
 
 
 def _with_ends(recipe: Recipe, changing: Mapping[str, QType], model: ModelFacts) -> Recipe:
@@ -89,13 +96,11 @@ def _lenient(recipe: Recipe) -> Recipe:
     return replace(recipe, on_missing="unweighted")
 
 
-def _completed(
-    start: Recipe, tensors: Sequence[Tensor], changing: Mapping[str, QType], model: ModelFacts
-) -> Recipe | None:
-    """`start` with the rules that it lacks, or None where they do not settle: a rule changes what the mix counts."""
+def _completed(start: Recipe, tensors: Sequence[Tensor], changing: Mapping[str, QType], model: ModelFacts) -> Recipe:
+    """`start` with the rules that it lacks. A rule changes what the mix counts, so that others may be needed."""
     sources = [(name, shape, BF16 if name in changing else qtype) for name, shape, qtype in tensors]
     ruled: set[str] = set()
-    for _ in range(ROUNDS):
+    while True:
         recipe = replace(
             start, overrides=tuple(_rules({name: changing[name] for name in changing if name in ruled}, changing))
         )
@@ -103,10 +108,7 @@ def _completed(
         wrong = {name for name, qtype in changing.items() if chosen[name].qtype is not qtype}
         if not wrong:
             return recipe
-        if wrong <= ruled:
-            return None
         ruled |= wrong
-    return None
 
 
 def _rules(ruled: Mapping[str, QType], names: Iterable[str]) -> Iterator[Override]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ggufpress.errors import UsageError
 from ggufpress.presets import BY_NAME, Preset
@@ -69,6 +68,25 @@ class Recipe:
     exclude: tuple[str, ...] = ()
     on_missing: OnMissing = "fail"
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether there is more than a preset: something that only llama-quantize can do."""
+        ends = self.token_embedding_type or self.output_tensor_type
+        return bool(self.overrides or ends or self.pure or self.leave_output_tensor)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `--json`, with the keys of a recipe file."""
+        return {
+            "preset": self.preset.name,
+            "token_embedding_type": self.token_embedding_type.name if self.token_embedding_type else None,
+            "output_tensor_type": self.output_tensor_type.name if self.output_tensor_type else None,
+            "pure": self.pure,
+            "leave_output_tensor": self.leave_output_tensor,
+            "no_fallback": self.no_fallback,
+            "rule": [{"match": rule.pattern, "type": rule.qtype.name} for rule in self.overrides],
+            "imatrix": {"include": list(self.include), "exclude": list(self.exclude), "on_missing": self.on_missing},
+        }
+
     def __post_init__(self) -> None:
         if self.include and self.exclude:
             raise UsageError("entries of an importance matrix are either included or excluded, not both")
@@ -102,12 +120,5 @@ def parse_overrides(text: str) -> tuple[Override, ...]:
     return tuple(parse_override(word) for word in text.split())
 
 
-def plain(name: str) -> Recipe:
-    """The recipe that is a preset and nothing else."""
-    return Recipe(BY_NAME[name])
-
-
-def unmatched(recipe: Recipe, names: Iterable[str]) -> tuple[Override, ...]:
-    """The overrides that match none of `names`."""
-    known = list(names)
-    return tuple(rule for rule in recipe.overrides if not any(rule.matches(name) for name in known))
+DEFAULT = Recipe(BY_NAME["Q4_K_M"])
+"""What is made where nothing is asked for."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import lzma
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -17,6 +16,7 @@ from ggufpress.quant.types import BF16, F16, F32, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0, 
 from ggufpress.quant.types import BY_NAME as BY_QTYPE
 from ggufpress.recipe import (
     FALLBACKS,
+    Recipe,
     choose_types,
     converter_type,
     quantizable,
@@ -33,7 +33,7 @@ PLAIN = ModelFacts(arch="llama", n_layer=16, n_expert=0, n_gqa=1, is_70b=False, 
 def types(
     names: list[str], preset: str, model: ModelFacts = PLAIN, cols: int = 256, source: QType = BF16
 ) -> dict[str, QType]:
-    chosen = choose_types([(name, (256, cols), source) for name in names], BY_NAME[preset], model)
+    chosen = choose_types([(name, (256, cols), source) for name in names], Recipe(BY_NAME[preset]), model)
     return {name: decision.qtype for name, decision in chosen.items()}
 
 
@@ -72,6 +72,15 @@ def test_every_row_of_the_table_decides_somewhere() -> None:
     assert set(range(len(MIXTURE))) <= hit
 
 
+def entries_for_layers(tensors: list[tuple[str, tuple[int, ...], QType]]) -> dict[str, int]:
+    """The entries of the importance matrix that the recording used: one for each weight of a layer."""
+    return {
+        name: shape[-1] * (shape[-3] if len(shape) > 2 else 1)
+        for name, shape, _ in tensors
+        if name.startswith("blk.") and name.endswith(".weight") and len(shape) > 1
+    }
+
+
 def test_types_equal_llama_quantizes_for_every_preset() -> None:
     """Recorded by tools/record_types.py, with and without an importance matrix."""
     recorded: dict[str, Any] = json.loads(lzma.decompress((DATA / "expected" / "types.json.xz").read_bytes()))
@@ -83,7 +92,8 @@ def test_types_equal_llama_quantizes_for_every_preset() -> None:
         tensors = [(tensor, tuple(shape), BY_QTYPE[qtype]) for tensor, shape, qtype in case["tensors"]]
         for key, expected in case["chosen"].items():
             imatrix, preset = key.split("/")
-            chosen = choose_types(tensors, presets[preset], replace(model, imatrix=imatrix == "imatrix"))
+            entries = entries_for_layers(tensors) if imatrix == "imatrix" else None
+            chosen = choose_types(tensors, Recipe(presets[preset]), model, entries)
             assert [decision.qtype.name for decision in chosen.values()] == expected, f"{name} {key}"
 
 
@@ -95,7 +105,7 @@ def test_experts_count_by_the_layer_in_the_name() -> None:
 
 @pytest.mark.parametrize(("cols", "expected"), [(256, Q4_K), (96, Q5_0), (40, F16)])
 def test_rows_that_do_not_fit_get_a_smaller_block_and_then_f16(cols: int, expected: QType) -> None:
-    chosen = choose_types([("blk.3.attn_q.weight", (8, cols), BF16)], BY_NAME["Q4_K_M"], PLAIN)
+    chosen = choose_types([("blk.3.attn_q.weight", (8, cols), BF16)], Recipe(BY_NAME["Q4_K_M"]), PLAIN)
     decision = chosen["blk.3.attn_q.weight"]
     assert decision.qtype is expected
     assert (decision.fallback is None) == (cols == 256)
@@ -130,7 +140,7 @@ def test_the_output_matrix_and_a_tied_embedding_get_more() -> None:
 )
 def test_what_llama_quantize_leaves_alone(name: str, shape: tuple[int, ...], changes: bool) -> None:
     assert quantizable(name, shape) == changes
-    kept = choose_types([(name, shape, F32)], BY_NAME["F16"], PLAIN)[name]
+    kept = choose_types([(name, shape, F32)], Recipe(BY_NAME["F16"]), PLAIN)[name]
     assert (kept.qtype is F16) == changes
 
 
