@@ -69,7 +69,8 @@ def recipe_text(recipe: Recipe, comment: str = "") -> str:
 
 
 def _lines(recipe: Recipe, comment: str) -> Iterator[str]:
-    yield from (f"# {line}".rstrip() for line in comment.splitlines())
+    for line in comment.splitlines():
+        yield "# " + "".join(char if char.isprintable() else "?" for char in line)
     yield f"preset = {_quoted(recipe.preset.name)}"
     for key in TYPES:
         if qtype := getattr(recipe, key):

@@ -52,9 +52,12 @@ EMBEDDINGS = NEVER_NEEDY[:2]
 
 
 def needs_importance(name: str, qtype: QType, preset: Preset) -> bool:
-    """Whether llama-quantize refuses to give the tensor this type in a file of `preset` without importance."""
+    """Whether llama-quantize refuses to give the tensor this type in a file of `preset` without importance.
+
+    An embedding or output matrix may go without, but for the types that are impossible: those end its process.
+    """
     if name in NEVER_NEEDY:
-        return False
+        return qtype in IMPOSSIBLE_WITHOUT
     return qtype in NEEDY or (qtype is Q2_K and preset.name == "Q2_K_S")
 
 

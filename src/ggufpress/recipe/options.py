@@ -19,9 +19,10 @@ class RecipeOptions(TypedDict, total=False):
     """The options that say which type each tensor gets, as llama-quantize calls them.
 
     recipe: a recipe file, or a Recipe; the other options add to it. preset: what takes the place of its preset.
-    tensor_types: "REGEX=TYPE", tried in order and before those of the recipe. tensor_type_files: files of such, separated by spaces or lines. token_embedding_type,
-    output_tensor_type: types of the two ends. pure, leave_output_tensor, no_fallback: see `Recipe`. include_weights,
-    exclude_weights: parts of names of the importance matrix's entries. on_missing: fail, upgrade or unweighted.
+    tensor_types: "REGEX=TYPE", tried in order and before those of the recipe. tensor_type_files: files of such, separated
+    by spaces or lines. token_embedding_type, output_tensor_type: types of the two ends. pure, leave_output_tensor,
+    no_fallback: see `Recipe`. include_weights, exclude_weights: parts of names of the importance matrix's entries.
+    on_missing: fail, upgrade or unweighted.
     """
 
     recipe: Recipe | str | PathLike[str] | None

@@ -15,9 +15,9 @@ OnMissing = Literal["fail", "upgrade", "unweighted"]
 ON_MISSING: tuple[OnMissing, ...] = get_args(OnMissing)
 """What to do where a tensor's type needs importance that the matrix does not have."""
 
-NOT_MADE = ("Q8_K", "F64", "I64", "I32", "I16", "I8")
+NOT_MADE = ("NVFP4", "Q8_K", "F64", "I64", "I32", "I16", "I8")
 MADE: tuple[QType, ...] = tuple(qtype for qtype in QTYPES if qtype.name not in NOT_MADE)
-"""The types that a weight can be given (TREE ggml/src/ggml.c, `ggml_quantize_chunk`)."""
+"""The types that a weight can be given. llama-quantize also makes NVFP4, for which there is no kernel here yet."""
 
 
 @dataclass(frozen=True)
