@@ -54,6 +54,11 @@ class Preset:
     about: str
     needs_imatrix: bool = False
 
+    @property
+    def purpose(self) -> str:
+        """What it is for, and what it needs."""
+        return f"{self.about} (needs an importance matrix)" if self.needs_imatrix else self.about
+
 
 ALL: tuple[Preset, ...] = (
     Preset("F32", 0, F32, "every weight exactly as in the checkpoint, four bytes each"),
