@@ -30,7 +30,7 @@ static inline int nearest_point(const Grid& grid, int code, const float* size, c
             terms[i][q] = root_w[i] * diff * diff;
         }
     }
-    constexpr int BITS = R.dims == 8 ? 2 : 3, MASK = (1 << BITS) - 1;
+    constexpr int BITS = R.bits(), MASK = (1 << BITS) - 1;
     const Grid::Neighbours neighbours = grid.neighbours_of(code);
     float best = FLT_MAX;
     int point = neighbours.codes[0];
@@ -48,7 +48,7 @@ static inline int nearest_point(const Grid& grid, int code, const float* size, c
 template <const GridRules& R>
 class GridTrials {
     static constexpr int COUNT = 2 * R.reach + 1, T = (COUNT + W - 1) / W;
-    static constexpr int BITS = R.dims == 8 ? 2 : 3, MASK = (1 << BITS) - 1;
+    static constexpr int BITS = R.bits(), MASK = (1 << BITS) - 1;
     static_assert(T * W <= 64);
 
 public:
