@@ -9,13 +9,13 @@ from __future__ import annotations
 import difflib
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
-from ggufpress.arch.spec import EXPERT, LAYER, Arch, Rule
+from ggufpress.arch.spec import ALL_BELOW, EXPERT, LAYER, Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.quant.types import BF16, F16, F32, QType
 from ggufpress.source.checkpoint import Checkpoint, TensorRef
@@ -102,7 +102,7 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
             f"{checkpoint.root}: config.json asks for {asked:,} tensors, at most {MAX_SOURCES:,} are possible"
         )
     instances = list(_instances(arch))
-    drops = {name: drop.reason for drop in arch.drops for name, _ in _per_layer(drop.source, arch.n_layer)}
+    drops = dict(_dropped(arch, index))
     taken = {source for instance in instances for source in instance.sources}
 
     problems = [
@@ -142,14 +142,14 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
 
 def _n_sources(arch: Arch) -> int:
     return sum(
-        (arch.n_layer if LAYER in rule.source else 1) * (arch.n_expert if EXPERT in rule.source else 1)
+        (len(_layers(rule, arch)) if LAYER in rule.source else 1) * (arch.n_expert if EXPERT in rule.source else 1)
         for rule in arch.rules
     )
 
 
 def _instances(arch: Arch) -> Iterator[_Instance]:
     for rule in arch.rules:
-        for source, layer in _per_layer(rule.source, arch.n_layer):
+        for source, layer in _per_layer(rule.source, _layers(rule, arch)):
             names = (
                 tuple(source.replace(EXPERT, str(e)) for e in range(arch.n_expert)) if EXPERT in source else (source,)
             )
@@ -157,12 +157,31 @@ def _instances(arch: Arch) -> Iterator[_Instance]:
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
 
 
-def _per_layer(template: str, n_layer: int) -> Iterator[tuple[str, int]]:
+def _layers(rule: Rule | Drop, arch: Arch) -> Sequence[int]:
+    return range(arch.n_layer) if rule.layers is None else rule.layers
+
+
+def _per_layer(template: str, layers: Sequence[int]) -> Iterator[tuple[str, int]]:
     if LAYER not in template:
         yield template, -1
         return
-    for layer in range(n_layer):
+    for layer in layers:
         yield template.replace(LAYER, str(layer)), layer
+
+
+def _dropped(arch: Arch, index: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The names that `arch` drops, with the reason."""
+    below: dict[str, str] = {}
+    for drop in arch.drops:
+        for name, _ in _per_layer(drop.source, _layers(drop, arch)):
+            if name.endswith(ALL_BELOW):
+                below[name.removesuffix("*")] = drop.reason
+            else:
+                yield name, drop.reason
+    prefixes = tuple(below)
+    for name in index:
+        if prefixes and name.startswith(prefixes):
+            yield name, next(reason for prefix, reason in below.items() if name.startswith(prefix))
 
 
 def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:

@@ -62,7 +62,7 @@ def describe(checkpoint: Checkpoint) -> Arch:
     Raises UnsupportedError for a class that no family takes, ConfigError for a config that makes no sense.
     """
     path = str(checkpoint.root / "config.json")
-    config = Config(checkpoint.config, path)
+    config = Config(checkpoint.config, path, checkpoint.tensors)
     classes = config.find("architectures")
     if not isinstance(classes, list) or not classes or not isinstance(classes[0], str):
         raise ConfigError(f"{path}: architectures {'is missing' if classes is None else f'is {classes!r:.60}'}, "

@@ -6,6 +6,7 @@ exactly, and a rule is used or the plan fails.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ggufpress.arch.gather import Gather
@@ -14,6 +15,7 @@ from ggufpress.gguf.values import Value
 
 LAYER = "{i}"
 EXPERT = "{e}"
+ALL_BELOW = ".*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Rule:
     `gather` takes some of the stored weights, in some order, before `ops`; several rules may share a source that way.
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
+    `layers` are those that have the tensor, all where it is None.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -37,14 +40,20 @@ class Rule:
     required: bool = True
     batch: str | None = None
     gather: Gather | None = None
+    layers: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A tensor of the checkpoint that the GGUF file does not have, and why."""
+    """A tensor of the checkpoint that the GGUF file does not have, and why.
+
+    A `source` that ends in `.*` stands for all tensors whose names begin with what is before the asterisk. `layers` are
+    those that it is about, all where it is None; they may lie beyond the layers of the model.
+    """
 
     source: str
     reason: str
+    layers: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

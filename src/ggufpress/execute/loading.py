@@ -39,13 +39,15 @@ def needs_copy(tensor: Derived) -> bool:
 
 def load_bytes(tensor: Derived) -> int:
     """Buffer bytes per weight that `load` takes."""
-    return tensor.dtype.block_bytes * (2 if needs_copy(tensor) else 1)
+    spread = tensor.gather.spread if tensor.gather else 1
+    return tensor.dtype.block_bytes * spread * (2 if needs_copy(tensor) else 1)
 
 
 def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> memoryview:
     """The weights of `slab` in `tensor.dtype`, in buffers from `carve`. Raises CheckpointError for failing files."""
     stored = tensor.dtype
-    buffer = carve(slab.elements * stored.block_bytes)
+    spread = tensor.gather.spread if tensor.gather else 1
+    buffer = carve(slab.elements * spread * stored.block_bytes)
     spare = carve(len(buffer)) if needs_copy(tensor) else buffer
     if tensor.constant:
         start = slab.first * stored.block_bytes
@@ -74,8 +76,8 @@ def transformed(tensor: Derived, buffer: memoryview, spare: memoryview) -> memor
         result = tensor.gather.arrange(np.frombuffer(buffer, moved), shape)
         shape = tensor.gather.out_shape(shape)
         if not result.flags.c_contiguous:
-            np.copyto(np.frombuffer(spare, moved).reshape(result.shape), result)
-            buffer, spare = spare, buffer
+            buffer, spare = spare[: result.nbytes], buffer[: result.nbytes]
+            np.copyto(np.frombuffer(buffer, moved).reshape(result.shape), result)
     for op in tensor.ops:
         kind = numbers if op.arithmetic else moved
         rows: NDArray[Any] = np.frombuffer(buffer, kind).reshape(-1, *shape[1:])

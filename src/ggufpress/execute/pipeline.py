@@ -22,7 +22,7 @@ from ggufpress.errors import InputError, WeightError
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
 from ggufpress.execute.ordered import OrderedHashes
 from ggufpress.execute.partfile import PartFile
-from ggufpress.execute.slabs import Slab, slabs, smallest
+from ggufpress.execute.slabs import Slab, ample, slabs, smallest
 from ggufpress.mapping import Derived
 from ggufpress.planning import Plan, PlannedTensor
 from ggufpress.source.reading import TensorReader
@@ -73,6 +73,11 @@ class _Job:
     def weight_bytes(self) -> float:
         """Buffer bytes per weight."""
         return load_bytes(self.tensor) + sum(target.planned.qtype.bpw / 8 for target in self.targets)
+
+    @property
+    def wanted(self) -> int:
+        """Buffer bytes that a slab should have."""
+        return max(SLAB_BYTES, int(ample(self.tensor) * self.weight_bytes) + MARGIN)
 
 
 def stream(
@@ -127,7 +132,7 @@ def _slots(jobs: Sequence[_Job], memory: int, threads: int) -> tuple[int, int]:
             hint=f"--memory {-(-needed // (1 << 20))}M or more",
         )
     wanted = 2 * threads
-    slot_bytes = max(needed, min(SLAB_BYTES, memory // wanted))
+    slot_bytes = max(needed, min(max(job.wanted for job in jobs), memory // wanted))
     return slot_bytes, min(wanted, memory // slot_bytes)
 
 
@@ -177,7 +182,7 @@ class _Run:
     def _dealing(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Slab]]:
         ahead: deque[tuple[_Job, Slab]] = deque()
         for job in jobs:
-            for slab in slabs(job.tensor, int((self._slot_bytes - MARGIN) / job.weight_bytes)):
+            for slab in slabs(job.tensor, int((min(self._slot_bytes, job.wanted) - MARGIN) / job.weight_bytes)):
                 for piece in slab.pieces:
                     self._reader.advise(piece.ref, piece.start, piece.nbytes)
                 ahead.append((job, slab))
