@@ -10,6 +10,8 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.families import (
     bloom,
     cohere,
+    deepseek,
+    deepseek_mla,
     exaone,
     falcon,
     gemma,
@@ -41,6 +43,8 @@ FAMILIES = (
     gemma,
     stablelm,
     cohere,
+    deepseek,
+    deepseek_mla,
     seed_oss,
     phi2,
     orion,
@@ -49,6 +53,8 @@ FAMILIES = (
     gpt2,
     bloom,
     falcon,
+    deepseek,
+    deepseek_mla,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
