@@ -16,8 +16,11 @@ from ggufpress.arch.families import (
     falcon,
     gemma,
     gpt2,
+    gpt_oss,
     granite,
+    granite_moe,
     llama,
+    llama4,
     nemotron,
     olmo,
     orion,
@@ -55,6 +58,9 @@ FAMILIES = (
     falcon,
     deepseek,
     deepseek_mla,
+    granite_moe,
+    gpt_oss,
+    llama4,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {

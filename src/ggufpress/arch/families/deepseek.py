@@ -55,7 +55,11 @@ def describe(config: Config, hf_class: str) -> Arch:
                 sparse,
                 router(n_expert, s.n_embd),
                 *stacks(n_expert, n_ff_exp, s.n_embd),
-                *(feed_forward(s.n_embd, n_ff_exp * n_shared, f"{LAYERS}.mlp.shared_experts", "_shexp") if n_shared else ()),
+                *(
+                    feed_forward(s.n_embd, n_ff_exp * n_shared, f"{LAYERS}.mlp.shared_experts", "_shexp")
+                    if n_shared
+                    else ()
+                ),
             ),
         ),
         drops=computed_frequencies(),

@@ -88,14 +88,21 @@ def mla_model(config: Config, hf_class: str, name: str, n_layer: int) -> Arch:
         drops=(
             *computed_frequencies(),
             *((Drop("lm_head.weight", "the output matrix is the embedding"),) if tied else ()),
-            *((Drop(f"{LAYERS}.*", "llama.cpp does not use the layers that predict further tokens", later),) if later else ()),
+            *(
+                (Drop(f"{LAYERS}.*", "llama.cpp does not use the layers that predict further tokens", later),)
+                if later
+                else ()
+            ),
         ),
     )
 
 
 def metadata(config: Config, name: str, n_layer: int, n_dense: int) -> dict[str, Value]:
     """The keys in file order; those set twice keep their place."""
-    kept, rotated = config.with_defaults({"kv_lora_rank": 512}).integer("kv_lora_rank"), config.integer("qk_rope_head_dim")
+    kept, rotated = (
+        config.with_defaults({"kv_lora_rank": 512}).integer("kv_lora_rank"),
+        config.integer("qk_rope_head_dim"),
+    )
     keys = dict(decoder_metadata(config.with_defaults({"rms_norm_eps": 1e-6}).replace(num_key_value_heads=1), name))
     keys[f"{name}.block_count"] = u32(n_layer)
     keys[f"{name}.leading_dense_block_count"] = u32(n_dense)
@@ -129,7 +136,7 @@ def compressed_attention(config: Config, s: Sizes) -> tuple[Rule, ...]:
     kept, n_value = config.with_defaults({"kv_lora_rank": 512}).positive("kv_lora_rank"), config.positive("v_head_dim")
     rows = s.n_head * (plain + rotated)
     if rank := config.optional_integer("q_lora_rank"):
-        queries = (
+        queries: tuple[Rule, ...] = (
             *linear(f"{BLK}.attn_q_a", f"{hf}.q_a_proj", (rank, s.n_embd)),
             *linear(f"{BLK}.attn_q_a_norm", f"{hf}.q_a_layernorm", (rank,)),
             *linear(f"{BLK}.attn_q_b", f"{hf}.q_b_proj", (rows, rank)),
