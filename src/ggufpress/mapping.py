@@ -19,6 +19,7 @@ from ggufpress.arch.spec import ALL_BELOW, EXPERT, LAYER, Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.quant.types import BF16, F16, F32, QType
 from ggufpress.source.checkpoint import Checkpoint, TensorRef
+from ggufpress.source.same_weights import same_weights
 
 SOURCE_TYPES: dict[str, QType] = {"F32": F32, "F16": F16, "BF16": BF16}
 """Data types of safetensors that can be read, and the tensor type that holds them exactly."""
@@ -110,6 +111,9 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     ]
     made: list[_Instance] = []
     for instance in instances:
+        if reason := _same_as_another(instance, index):
+            drops[instance.sources[0]] = reason
+            continue
         missing = [name for name in instance.sources if name not in index]
         if not missing:
             made.append(instance)
@@ -221,11 +225,21 @@ def _alternatives(instances: list[_Instance], made: list[_Instance]) -> Iterator
             yield _Problem(f"{target} is made {'by none' if not times[target] else 'more than once'} of {names}")
 
 
+def _same_as_another(instance: _Instance, index: Mapping[str, TensorRef]) -> str | None:
+    """Why a rule is left out whose weights are those of another tensor; None for all others."""
+    if not (other := instance.rule.unless_equal) or not {other, *instance.sources} <= index.keys():
+        return None
+    ref = index[instance.sources[0]]
+    if ref.dtype not in SOURCE_TYPES or not same_weights(ref, index[other]):
+        return None
+    return f"its weights are those of {other}"
+
+
 def _shared(made: list[_Instance], index: Mapping[str, TensorRef]) -> Iterator[_Problem]:
     """Sources of which some row is used twice or never."""
     users: dict[tuple[str, ...], list[_Instance]] = {}
     for instance in made:
-        if instance.rule.gather or instance.rule.required:
+        if (instance.rule.gather or instance.rule.required) and not instance.rule.repeats:
             users.setdefault(instance.sources, []).append(instance)
     for names, instances in users.items():
         gathers = [instance.rule.gather for instance in instances]

@@ -86,7 +86,12 @@ NEVER_QUANTIZED = (
 """Parts of names that llama-quantize leaves in the type they have."""
 NEVER_QUANTIZED_NAMES = ("position_embd.weight", "token_types.weight")
 
-CONVERTER_F32 = ("ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight")
+CONVERTER_F32 = (
+    "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight", "ssm_conv1d.weight",
+    "ssm_conv1d_q.weight", "ssm_conv1d_k.weight", "ssm_conv1d_v.weight", "shortconv.conv.weight", "time_mix_first.weight",
+    "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
+    "time_mix_lerp_fused.weight",
+)  # fmt: skip
 """Last parts of names that llama.cpp's converter always stores as F32 (conversion/base.py, `prepare_tensors`)."""
 
 
@@ -99,7 +104,7 @@ def converter_type(name: str, shape: Shape, preset: Preset) -> Decision:
     if not name.endswith(".weight"):
         return Decision(F32, "only weights are converted")
     if re.sub(r"^blk\.\d+\.", "", name) in CONVERTER_F32:
-        return Decision(F32, "routers and embeddings of positions stay F32")
+        return Decision(F32, "routers, convolutions and other small matrices stay F32")
     if not preset.qtype.fits(shape[-1]):
         reason = f"rows of {shape[-1]} are no multiple of {preset.qtype.block}"
         return Decision(F16, f"outtype {preset.name}", f"{preset.qtype} does not fit: {reason}")

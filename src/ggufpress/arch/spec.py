@@ -29,6 +29,8 @@ class Rule:
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
     `layers` are those that have the tensor, all where it is None.
+    A rule that `repeats` uses weights that another rule uses as well.
+    With `unless_equal`, a source whose weights equal those of the tensor of that name is left out: a tied output.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -41,6 +43,8 @@ class Rule:
     batch: str | None = None
     gather: Gather | None = None
     layers: Sequence[int] | None = None
+    repeats: bool = False
+    unless_equal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
