@@ -7,6 +7,7 @@ and every shape is what the config says. Otherwise it fails here, before a weigh
 from __future__ import annotations
 
 import difflib
+import itertools
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -226,13 +227,15 @@ def _alternatives(instances: list[_Instance], made: list[_Instance]) -> Iterator
 
 
 def _same_as_another(instance: _Instance, index: Mapping[str, TensorRef]) -> str | None:
-    """Why a rule is left out whose weights are those of another tensor; None for all others."""
-    if not (other := instance.rule.unless_equal) or not {other, *instance.sources} <= index.keys():
+    """Why a rule is left out whose weights are those of a tensor before it; None for all others."""
+    name = instance.sources[0]
+    if not instance.rule.unless_equal or name not in index:
         return None
-    ref = index[instance.sources[0]]
-    if ref.dtype not in SOURCE_TYPES or not same_weights(ref, index[other]):
-        return None
-    return f"its weights are those of {other}"
+    for other in itertools.takewhile(name.__ne__, index):
+        known = {index[name].dtype, index[other].dtype} <= SOURCE_TYPES.keys()
+        if other in instance.rule.unless_equal and known and same_weights(index[name], index[other]):
+            return f"its weights are those of {other}"
+    return None
 
 
 def _shared(made: list[_Instance], index: Mapping[str, TensorRef]) -> Iterator[_Problem]:

@@ -14,13 +14,16 @@ from ggufpress.arch.families import (
     deepseek_mla,
     exaone,
     falcon,
+    falcon_h1,
     gemma,
     gpt2,
     gpt_oss,
     granite,
     granite_moe,
+    jamba,
     llama,
     llama4,
+    mamba,
     nemotron,
     olmo,
     orion,
@@ -61,6 +64,9 @@ FAMILIES = (
     granite_moe,
     gpt_oss,
     llama4,
+    mamba,
+    falcon_h1,
+    jamba,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {

@@ -30,7 +30,7 @@ class Rule:
     this is how llama.cpp's converter orders stacked experts.
     `layers` are those that have the tensor, all where it is None.
     A rule that `repeats` uses weights that another rule uses as well.
-    With `unless_equal`, a source whose weights equal those of the tensor of that name is left out: a tied output.
+    With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -44,7 +44,7 @@ class Rule:
     gather: Gather | None = None
     layers: Sequence[int] | None = None
     repeats: bool = False
-    unless_equal: str | None = None
+    unless_equal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,10 +104,26 @@ def _llama(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
     return Vocab(vocab.kind, tuple(out.items()), vocab.n_vocab, vocab.notes)
 
 
+def _bpe_or_spm(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """Byte-level BPE where there is a tokenizer.json, else SentencePiece."""
+    return _spm(files, n_vocab) if files.has(MODEL_FILE) and not files.has("tokenizer.json") else _bpe(files, n_vocab)
+
+
+def _jamba(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """SentencePiece, from tokenizer.json where there is no tokenizer.model: no space before a text then."""
+    if files.has(MODEL_FILE):
+        return _spm(files, n_vocab)
+    vocab = _spm_json(files, n_vocab)
+    out = {**dict(vocab.metadata), "tokenizer.ggml.add_space_prefix": flag(False)}
+    return Vocab(vocab.kind, tuple(out.items()), vocab.n_vocab, vocab.notes)
+
+
 KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "llama": _llama,
     "spm": _spm,
     "spm-json": _spm_json,
     "bpe": _bpe,
+    "bpe-or-spm": _bpe_or_spm,
+    "jamba": _jamba,
 }
 """How to read a vocabulary, by the name that an architecture gives. A new kind is a file and a line here."""
