@@ -19,6 +19,7 @@ from ggufpress.arch.families import (
     gpt2,
     gpt_oss,
     granite,
+    granite_hybrid,
     granite_moe,
     jamba,
     llama,
@@ -67,6 +68,7 @@ FAMILIES = (
     mamba,
     falcon_h1,
     jamba,
+    granite_hybrid,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
