@@ -22,6 +22,7 @@ from ggufpress.arch.families import (
     granite_hybrid,
     granite_moe,
     jamba,
+    lfm2,
     llama,
     llama4,
     mamba,
@@ -69,6 +70,7 @@ FAMILIES = (
     falcon_h1,
     jamba,
     granite_hybrid,
+    lfm2,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {

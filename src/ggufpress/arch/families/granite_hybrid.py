@@ -25,7 +25,18 @@ from ggufpress.arch.families.granite import granite_metadata
 from ggufpress.arch.families.granite_moe import experts, shared_expert
 from ggufpress.arch.families.jamba import every
 from ggufpress.arch.families.mamba import CONTEXT, padded_vocab
-from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, computed_frequencies, ends, feed_forward, linear, norms, sizes
+from ggufpress.arch.layers import (
+    BLK,
+    LAYERS,
+    Sizes,
+    attention,
+    computed_frequencies,
+    ends,
+    feed_forward,
+    linear,
+    norms,
+    sizes,
+)
 from ggufpress.arch.spec import Arch, Rule
 from ggufpress.arch.ssm import Ssm, mamba2_mixer
 from ggufpress.errors import UnsupportedError
@@ -98,7 +109,11 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *(_bamba_ends_and_norms(s) if bamba else (*ends(s), *norms(s))),
             *in_layers(attending, *attention(s, permuted=True)),
             *in_layers(others, *mamba2_mixer(ssm, f"{LAYERS}.mamba")),
-            *(feed_forward(s.n_embd, s.n_ff, f"{LAYERS}.feed_forward") if bamba else _feed_forward(config, s, n_expert)),
+            *(
+                feed_forward(s.n_embd, s.n_ff, f"{LAYERS}.feed_forward")
+                if bamba
+                else _feed_forward(config, s, n_expert)
+            ),
         ),
         drops=computed_frequencies(),
     )
