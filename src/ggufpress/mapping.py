@@ -15,6 +15,7 @@ from math import prod
 
 from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
+from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
 from ggufpress.arch.spec import EXPERT, LAYER, Arch, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.quant.types import BF16, F16, F32, QType
@@ -96,7 +97,7 @@ class _Instance:
 
 def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     """The mapping of `checkpoint` under `arch`. Raises MappingError or UnsupportedError, naming all that is wrong."""
-    index = checkpoint.tensors
+    index = rule_names(checkpoint, arch)
     if (asked := _n_sources(arch)) > MAX_SOURCES:
         raise MappingError(
             f"{checkpoint.root}: config.json asks for {asked:,} tensors, at most {MAX_SOURCES:,} are possible"
@@ -104,6 +105,8 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     instances = list(_instances(arch))
     drops = {name: drop.reason for drop in arch.drops for name, _ in _per_layer(drop.source, arch.n_layer)}
     taken = {source for instance in instances for source in instance.sources}
+    drops |= {name: f"it becomes {stored.key}" for stored in arch.stored for name, _ in _per_layer(stored.source, arch.n_layer)}
+    drops |= dict(_dropped_by_prefix(arch, [name for name in index if name not in taken and name not in drops]))
 
     problems = [
         _Problem(f"{name}: no rule takes it", name, taken) for name in index if name not in taken and name not in drops
@@ -138,6 +141,14 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     ]
     ordered = [derived[target] for target in _converter_order(made, index)]
     return TensorMap((*constants, *ordered), tuple((name, drops[name]) for name in index if name in drops))
+
+
+def _dropped_by_prefix(arch: Arch, names: list[str]) -> Iterator[tuple[str, str]]:
+    below = [(drop.source.removesuffix("*"), drop.reason) for drop in arch.drops if drop.source.endswith(".*")]
+    for name in names:
+        reason = next((reason for prefix, reason in below if name.startswith(prefix)), None)
+        if reason or is_media(name):
+            yield name, reason or MEDIA_REASON
 
 
 def _n_sources(arch: Arch) -> int:

@@ -15,10 +15,12 @@ class Config:
 
     Where several keys are given, the first that is present counts, even if it holds null: llama.cpp's converter looks
     its parameters up so (`find_hparam`). Null reads as None.
+    `plain`: transformers has no class for this config as a whole, so none of its defaults hold.
     """
 
     values: Mapping[str, Any]
     path: str
+    plain: bool = False
 
     def find(self, *keys: str) -> Any:
         """The value of the first key present, or None."""
@@ -100,8 +102,8 @@ class Config:
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> Config:
         """This config, with `defaults` where a key is absent."""
-        return Config({**defaults, **self.values}, self.path)
+        return Config({**defaults, **self.values}, self.path, self.plain)
 
     def replace(self, **values: Any) -> Config:
         """This config with some values set."""
-        return Config({**self.values, **values}, self.path)
+        return Config({**self.values, **values}, self.path, self.plain)

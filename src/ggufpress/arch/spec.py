@@ -6,6 +6,7 @@ exactly, and a rule is used or the plan fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ggufpress.arch.gather import Gather
@@ -41,7 +42,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A tensor of the checkpoint that the GGUF file does not have, and why."""
+    """A tensor of the checkpoint that the GGUF file does not have, and why; with a source `NAME.*` all below NAME."""
 
     source: str
     reason: str
@@ -55,6 +56,18 @@ class Constant:
     values: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A metadata key whose value stands in the checkpoint: `value` of the first weight of each tensor `source` names.
+
+    Such keys are written before all others, as llama.cpp's converter meets them while it goes through the weights.
+    """
+
+    key: str
+    source: str
+    value: Callable[[tuple[float, ...]], Value]
+
+
 @dataclass(frozen=True)
 class Arch:
     """The description of one checkpoint's architecture.
@@ -64,6 +77,8 @@ class Arch:
     `vocab` names the way the tokenizer files are read (several: the first for which there are files), `n_vocab` is the
     number of ids of the model; `vocab_keys` are set after the tokenizer's keys, whatever its files say.
     `pooled`: the sentence-transformers files beside the model say how its outputs are pooled.
+    `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py).
+    `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
     name: str
@@ -78,3 +93,6 @@ class Arch:
     constants: tuple[Constant, ...] = ()
     vocab_keys: tuple[tuple[str, Value], ...] = ()
     pooled: bool = False
+    prefixes: tuple[tuple[str, str], ...] = ()
+    stored: tuple[Stored, ...] = ()
+    leading: tuple[tuple[str, Value], ...] = ()
