@@ -26,8 +26,8 @@ class WeightProgress:
             disable=not stderr().is_terminal,
         )
         self._seen: set[str] = set()
-        self._n_tensors = len(plan.tensors.tensors)
-        self._task = self._bar.add_task("quantizing", total=plan.source_bytes, tensors=f"0/{self._n_tensors}")
+        self._n_tensors = len(plan.model.tensors)
+        self._task = self._bar.add_task("quantizing", total=plan.model.source_bytes, tensors=f"0/{self._n_tensors}")
 
     def __enter__(self) -> WeightProgress:
         self._bar.start()
