@@ -15,6 +15,7 @@ from math import prod
 
 from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
+from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
 from ggufpress.arch.spec import ALL_BELOW, EXPERT, LAYER, Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.quant.types import BF16, F16, F32, QType
@@ -96,14 +97,14 @@ class _Instance:
 
 def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     """The mapping of `checkpoint` under `arch`. Raises MappingError or UnsupportedError, naming all that is wrong."""
-    index = checkpoint.tensors
+    index = rule_names(checkpoint, arch)
     if (asked := _n_sources(arch)) > MAX_SOURCES:
         raise MappingError(
             f"{checkpoint.root}: config.json asks for {asked:,} tensors, at most {MAX_SOURCES:,} are possible"
         )
     instances = list(_instances(arch))
-    drops = dict(_dropped(arch, index))
     taken = {source for instance in instances for source in instance.sources}
+    drops = dict(_dropped(arch, index, taken))
 
     problems = [
         _Problem(f"{name}: no rule takes it", name, taken) for name in index if name not in taken and name not in drops
@@ -169,19 +170,28 @@ def _per_layer(template: str, layers: Sequence[int]) -> Iterator[tuple[str, int]
         yield template.replace(LAYER, str(layer)), layer
 
 
-def _dropped(arch: Arch, index: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The names that `arch` drops, with the reason."""
+def _dropped(arch: Arch, index: Iterable[str], taken: set[str]) -> Iterator[tuple[str, str]]:
+    """The names of `index` that are left out, with the reason."""
     below: dict[str, str] = {}
+    exactly: dict[str, str] = {}
     for drop in arch.drops:
         for name, _ in _per_layer(drop.source, _layers(drop, arch)):
             if name.endswith(ALL_BELOW):
                 below[name.removesuffix("*")] = drop.reason
             else:
-                yield name, drop.reason
+                exactly[name] = drop.reason
+    for stored in arch.stored:
+        for name, _ in _per_layer(stored.source, range(arch.n_layer)):
+            exactly[name] = f"it becomes {stored.key}"
     prefixes = tuple(below)
     for name in index:
-        if prefixes and name.startswith(prefixes):
-            yield name, next(reason for prefix, reason in below.items() if name.startswith(prefix))
+        if name in exactly:
+            yield name, exactly[name]
+        elif name not in taken:
+            if prefixes and name.startswith(prefixes):
+                yield name, next(reason for prefix, reason in below.items() if name.startswith(prefix))
+            elif is_media(name):
+                yield name, MEDIA_REASON
 
 
 def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:

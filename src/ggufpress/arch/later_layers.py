@@ -11,7 +11,7 @@ LATER = re.compile(r"(?:model\.|language_model\.)*layers\.(\d+)\.")
 
 def later_layers(config: Config, n_layer: int) -> tuple[int, ...]:
     """The numbers from `n_layer` on under which the checkpoint has layers."""
-    found = {int(match[1]) for name in config.names if (match := LATER.match(name))}
+    found = {int(match[1]) for name in config.tensors if (match := LATER.match(name))}
     return tuple(sorted(number for number in found if number >= n_layer))
 
 

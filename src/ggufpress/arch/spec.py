@@ -6,7 +6,7 @@ exactly, and a rule is used or the plan fails.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ggufpress.arch.gather import Gather
@@ -64,6 +64,18 @@ class Constant:
     values: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A metadata key whose value stands in the checkpoint: `value` of the first weight of each tensor `source` names.
+
+    Such keys are written before all others, as llama.cpp's converter meets them while it goes through the weights.
+    """
+
+    key: str
+    source: str
+    value: Callable[[tuple[float, ...]], Value]
+
+
 @dataclass(frozen=True)
 class Arch:
     """The description of one checkpoint's architecture.
@@ -73,6 +85,8 @@ class Arch:
     `vocab` names the way the tokenizer files are read (several: the first for which there are files), `n_vocab` is the
     number of ids of the model; `vocab_keys` are set after the tokenizer's keys, whatever its files say.
     `pooled`: the sentence-transformers files beside the model say how its outputs are pooled.
+    `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py).
+    `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
     name: str
@@ -87,3 +101,6 @@ class Arch:
     constants: tuple[Constant, ...] = ()
     vocab_keys: tuple[tuple[str, Value], ...] = ()
     pooled: bool = False
+    prefixes: tuple[tuple[str, str], ...] = ()
+    stored: tuple[Stored, ...] = ()
+    leading: tuple[tuple[str, Value], ...] = ()
