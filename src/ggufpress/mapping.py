@@ -34,6 +34,7 @@ class Derived:
     """One tensor of the GGUF model: its sources in order, the ops on their stack, or the bytes of a constant.
 
     `period` is the number of rows (leading axes flattened) that the ops need together; 1 where each row stands alone.
+    `as_f32`: whether the converter stores it as F32, None where its name says so or does not.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Derived:
     period: int = 1
     constant: bytes = b""
     gather: Gather | None = None
+    as_f32: bool | None = None
 
     @property
     def stored_shape(self) -> Shape:
@@ -216,7 +218,7 @@ def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
     if rule.shape is not None and shape != rule.shape:
         raise MappingError(f"{refs[0].name} makes {instance.target} of shape {list(shape)}, "
                            f"the config asks for {list(rule.shape)}")  # fmt: skip
-    return Derived(instance.target, shape, tuple(refs), rule.ops, period, gather=rule.gather)
+    return Derived(instance.target, shape, tuple(refs), rule.ops, period, gather=rule.gather, as_f32=rule.as_f32)
 
 
 def _alternatives(instances: list[_Instance], made: list[_Instance]) -> Iterator[_Problem]:

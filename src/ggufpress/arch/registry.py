@@ -10,6 +10,7 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.families import (
     bloom,
     cohere,
+    dbrx,
     deepseek,
     deepseek_mla,
     exaone,
@@ -21,6 +22,7 @@ from ggufpress.arch.families import (
     granite_moe,
     llama,
     llama4,
+    minimax,
     nemotron,
     olmo,
     orion,
@@ -63,6 +65,8 @@ FAMILIES = (
     granite_moe,
     gpt_oss,
     llama4,
+    dbrx,
+    minimax,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
