@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ggufpress.arch.gather import Gather, leftover
-from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
+from ggufpress.arch.ops import Measuring, Op, Shape, compose, stacked_shape
 from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
 from ggufpress.arch.spec import ALL_BELOW, EXPERT, LAYER, Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
@@ -65,7 +65,8 @@ class Derived:
     def dtype(self) -> QType:
         """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
         types = {SOURCE_TYPES[ref.dtype] for ref in self.sources}
-        if len(types) != 1 or (BF16 in types and any(op.arithmetic for op in self.ops)):
+        computed = BF16 in types and any(op.arithmetic for op in self.ops)
+        if len(types) != 1 or computed or any(isinstance(op, Measuring) for op in self.ops):
             return F32
         return types.pop()
 

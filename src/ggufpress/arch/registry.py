@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.families import (
+    bailing,
     bloom,
     cohere,
     dbrx,
@@ -67,6 +68,7 @@ FAMILIES = (
     llama4,
     dbrx,
     minimax,
+    bailing,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
