@@ -14,9 +14,11 @@ from ggufpress.arch.families import (
     dbrx,
     deepseek,
     deepseek_mla,
+    deepseek_sparse,
     exaone,
     falcon,
     gemma,
+    glm_moe,
     gpt2,
     gpt_oss,
     granite,
@@ -69,6 +71,8 @@ FAMILIES = (
     dbrx,
     minimax,
     bailing,
+    glm_moe,
+    deepseek_sparse,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
