@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from math import prod
 
 from ggufpress.arch.gather import Gather, leftover
-from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
+from ggufpress.arch.ops import Measuring, Op, Shape, compose, stacked_shape
+from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
 from ggufpress.arch.spec import ALL_BELOW, EXPERT, LAYER, Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.quant.types import BF16, F16, F32, QType
@@ -35,6 +36,7 @@ class Derived:
     """One tensor of the GGUF model: its sources in order, the ops on their stack, or the bytes of a constant.
 
     `period` is the number of rows (leading axes flattened) that the ops need together; 1 where each row stands alone.
+    `as_f32`: whether the converter stores it as F32, None where its name says so or does not.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Derived:
     period: int = 1
     constant: bytes = b""
     gather: Gather | None = None
+    as_f32: bool | None = None
 
     @property
     def stored_shape(self) -> Shape:
@@ -64,7 +67,8 @@ class Derived:
     def dtype(self) -> QType:
         """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
         types = {SOURCE_TYPES[ref.dtype] for ref in self.sources}
-        if len(types) != 1 or (BF16 in types and any(op.arithmetic for op in self.ops)):
+        computed = BF16 in types and any(op.arithmetic for op in self.ops)
+        if len(types) != 1 or computed or any(isinstance(op, Measuring) for op in self.ops):
             return F32
         return types.pop()
 
@@ -98,14 +102,14 @@ class _Instance:
 
 def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     """The mapping of `checkpoint` under `arch`. Raises MappingError or UnsupportedError, naming all that is wrong."""
-    index = checkpoint.tensors
+    index = rule_names(checkpoint, arch)
     if (asked := _n_sources(arch)) > MAX_SOURCES:
         raise MappingError(
             f"{checkpoint.root}: config.json asks for {asked:,} tensors, at most {MAX_SOURCES:,} are possible"
         )
     instances = list(_instances(arch))
-    drops = dict(_dropped(arch, index))
     taken = {source for instance in instances for source in instance.sources}
+    drops = dict(_dropped(arch, index, taken))
 
     problems = [
         _Problem(f"{name}: no rule takes it", name, taken) for name in index if name not in taken and name not in drops
@@ -174,19 +178,28 @@ def _per_layer(template: str, layers: Sequence[int]) -> Iterator[tuple[str, int]
         yield template.replace(LAYER, str(layer)), layer
 
 
-def _dropped(arch: Arch, index: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The names that `arch` drops, with the reason."""
+def _dropped(arch: Arch, index: Iterable[str], taken: set[str]) -> Iterator[tuple[str, str]]:
+    """The names of `index` that are left out, with the reason."""
     below: dict[str, str] = {}
+    exactly: dict[str, str] = {}
     for drop in arch.drops:
         for name, _ in _per_layer(drop.source, _layers(drop, arch)):
             if name.endswith(ALL_BELOW):
                 below[name.removesuffix("*")] = drop.reason
             else:
-                yield name, drop.reason
+                exactly[name] = drop.reason
+    for stored in arch.stored:
+        for name, _ in _per_layer(stored.source, range(arch.n_layer)):
+            exactly[name] = f"it becomes {stored.key}"
     prefixes = tuple(below)
     for name in index:
-        if prefixes and name.startswith(prefixes):
-            yield name, next(reason for prefix, reason in below.items() if name.startswith(prefix))
+        if name in exactly:
+            yield name, exactly[name]
+        elif name not in taken:
+            if prefixes and name.startswith(prefixes):
+                yield name, next(reason for prefix, reason in below.items() if name.startswith(prefix))
+            elif is_media(name):
+                yield name, MEDIA_REASON
 
 
 def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
@@ -211,7 +224,7 @@ def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
     if rule.shape is not None and shape != rule.shape:
         raise MappingError(f"{refs[0].name} makes {instance.target} of shape {list(shape)}, "
                            f"the config asks for {list(rule.shape)}")  # fmt: skip
-    return Derived(instance.target, shape, tuple(refs), rule.ops, period, gather=rule.gather)
+    return Derived(instance.target, shape, tuple(refs), rule.ops, period, gather=rule.gather, as_f32=rule.as_f32)
 
 
 def _alternatives(instances: list[_Instance], made: list[_Instance]) -> Iterator[_Problem]:

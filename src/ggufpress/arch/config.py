@@ -15,12 +15,14 @@ class Config:
 
     Where several keys are given, the first that is present counts, even if it holds null: llama.cpp's converter looks
     its parameters up so (`find_hparam`). Null reads as None.
-    `names` are those of the checkpoint's tensors, for what a config leaves open.
+    `tensors` are the names of the checkpoint's tensors, for what its config does not say.
+    `plain`: transformers has no class for this config as a whole, so none of its defaults hold.
     """
 
     values: Mapping[str, Any]
     path: str
-    names: Collection[str] = ()
+    tensors: Collection[str] = ()
+    plain: bool = False
 
     def find(self, *keys: str) -> Any:
         """The value of the first key present, or None."""
@@ -98,7 +100,7 @@ class Config:
             return None
         if not isinstance(value, dict):
             raise self.wrong(keys, "an object")
-        return Config(value, f"{self.path}: {self.key(*keys)}", self.names)
+        return Config(value, f"{self.path}: {self.key(*keys)}", self.tensors)
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> Config:
         """This config, with `defaults` where a key is absent."""

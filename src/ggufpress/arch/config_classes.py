@@ -98,5 +98,5 @@ class ConfigClass:
 def read_through_class(raw: Config, classes: Mapping[str, ConfigClass]) -> Config:
     """The config as transformers' class of its model_type gives it; as it is where none of `classes` has that name."""
     model_type = raw.find("model_type")
-    found = classes.get(model_type) if isinstance(model_type, str) else None
+    found = classes.get(model_type) if isinstance(model_type, str) and not raw.plain else None
     return found.read(raw) if found else raw

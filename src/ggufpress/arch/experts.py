@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ggufpress.arch.layers import BLK, LAYERS
+from ggufpress.arch.config import Config
+from ggufpress.arch.layers import BLK, LAYERS, Sizes, feed_forward
 from ggufpress.arch.spec import EXPERT, Rule
 
 DOWN_GATE_UP = "down_proj gate_proj up_proj"
@@ -46,3 +47,16 @@ def score_bias(n_expert: int, source: str = f"{LAYERS}.mlp.gate.e_score_correcti
 def in_layers(layers: Sequence[int], *rules: Rule) -> tuple[Rule, ...]:
     """The rules for some layers alone."""
     return tuple(replace(rule, layers=layers) for rule in rules)
+
+
+def deepseek_experts(
+    config: Config, s: Sizes, n_expert: int, shared: str = "n_shared_experts", names: str = DOWN_GATE_UP
+) -> tuple[Rule, ...]:
+    """A feed-forward as DeepSeek has it: router, correction of its scores, experts, and one for all shared ones."""
+    n_ff, n_shared = config.positive("moe_intermediate_size"), config.optional_integer(shared) or 0
+    return (
+        router(n_expert, s.n_embd),
+        score_bias(n_expert),
+        *stacks(n_expert, n_ff, s.n_embd, names=names),
+        *(feed_forward(s.n_embd, n_ff * n_shared, f"{LAYERS}.mlp.shared_experts", "_shexp") if n_shared else ()),
+    )

@@ -7,8 +7,9 @@ Moving works on any data type. Arithmetic is done as llama.cpp's converter does 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,14 @@ class Op(Protocol):
 
     def __str__(self) -> str:
         """How a plan prints it."""
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """What an op has besides that must see all weights before it can change one. It comes first, and computes in F32."""
+
+    def measured(self, slabs: Iterable[Array]) -> Op:
+        """The op that knows the weights, from all rows in order, some at a time."""
 
 
 @dataclass(frozen=True, slots=True)

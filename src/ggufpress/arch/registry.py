@@ -8,14 +8,18 @@ from dataclasses import replace
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.families import (
+    bailing,
     bloom,
     cohere,
+    dbrx,
     deepseek,
     deepseek_mla,
+    deepseek_sparse,
     exaone,
     falcon,
     falcon_h1,
     gemma,
+    glm_moe,
     gpt2,
     gpt_oss,
     granite,
@@ -26,6 +30,7 @@ from ggufpress.arch.families import (
     llama,
     llama4,
     mamba,
+    minimax,
     nemotron,
     olmo,
     orion,
@@ -38,6 +43,8 @@ from ggufpress.arch.families import (
 )
 from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
+from ggufpress.arch.stored import stored_metadata
+from ggufpress.arch.text_half import text_half
 from ggufpress.errors import ConfigError, UnsupportedError
 from ggufpress.source.checkpoint import Checkpoint
 
@@ -71,6 +78,11 @@ FAMILIES = (
     jamba,
     granite_hybrid,
     lfm2,
+    dbrx,
+    minimax,
+    bailing,
+    glm_moe,
+    deepseek_sparse,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
@@ -89,14 +101,17 @@ def describe(checkpoint: Checkpoint) -> Arch:
     if not isinstance(classes, list) or not classes or not isinstance(classes[0], str):
         raise ConfigError(f"{path}: architectures {'is missing' if classes is None else f'is {classes!r:.60}'}, "
                           "a list with the name of the model's class was expected")  # fmt: skip
-    if classes[0] not in DESCRIBE:
-        name = f"{classes[0]:.80}"
+    config, hf_class = text_half(config, classes[0])
+    if hf_class not in DESCRIBE:
+        name = f"{hf_class:.80}"
         near = difflib.get_close_matches(name, DESCRIBE, n=3, cutoff=0.5) or sorted(DESCRIBE)[:3]
         raise UnsupportedError(
             f"{path}: the model class {name} is not supported yet",
             hint=f"supported classes with the nearest names: {', '.join(near)}",
         )
-    arch = DESCRIBE[classes[0]](config, classes[0])
+    arch = DESCRIBE[hf_class](config, hf_class)
+    if arch.stored:
+        arch = replace(arch, leading=stored_metadata(checkpoint, arch))
     if arch.pooled:
         arch = replace(arch, metadata=arch.metadata + pooling_metadata(checkpoint, arch.name))
     return arch

@@ -6,7 +6,7 @@ exactly, and a rule is used or the plan fails.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ggufpress.arch.gather import Gather
@@ -31,6 +31,7 @@ class Rule:
     `layers` are those that have the tensor, all where it is None.
     A rule that `repeats` uses weights that another rule uses as well.
     With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
+    `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -45,6 +46,7 @@ class Rule:
     layers: Sequence[int] | None = None
     repeats: bool = False
     unless_equal: tuple[str, ...] = ()
+    as_f32: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,18 @@ class Constant:
     values: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A metadata key whose value stands in the checkpoint: `value` of the first weight of each tensor `source` names.
+
+    Such keys are written before all others, as llama.cpp's converter meets them while it goes through the weights.
+    """
+
+    key: str
+    source: str
+    value: Callable[[tuple[float, ...]], Value]
+
+
 @dataclass(frozen=True)
 class Arch:
     """The description of one checkpoint's architecture.
@@ -77,6 +91,8 @@ class Arch:
     `vocab` names the way the tokenizer files are read (several: the first for which there are files), `n_vocab` is the
     number of ids of the model; `vocab_keys` are set after the tokenizer's keys, whatever its files say.
     `pooled`: the sentence-transformers files beside the model say how its outputs are pooled.
+    `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py).
+    `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
     name: str
@@ -91,3 +107,6 @@ class Arch:
     constants: tuple[Constant, ...] = ()
     vocab_keys: tuple[tuple[str, Value], ...] = ()
     pooled: bool = False
+    prefixes: tuple[tuple[str, str], ...] = ()
+    stored: tuple[Stored, ...] = ()
+    leading: tuple[tuple[str, Value], ...] = ()

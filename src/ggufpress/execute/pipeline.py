@@ -12,7 +12,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from ggufpress import _native
 from ggufpress.errors import InputError, WeightError
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
+from ggufpress.execute.measuring import measured
 from ggufpress.execute.ordered import OrderedHashes
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.slabs import Slab, ample, slabs, smallest
@@ -100,6 +101,7 @@ def stream(
     jobs = _jobs(plan, parts)
     slot_bytes, n_slots = _slots(jobs, memory, threads)
     with TensorReader() as reader:
+        jobs = [replace(job, tensor=measured(reader, job.tensor)) for job in jobs]
         _Run(jobs, reader, slot_bytes, n_slots, measure, progress, finished).work(min(threads, n_slots))
     written: list[dict[str, WrittenTensor]] = [{} for _ in parts]
     for job in jobs:

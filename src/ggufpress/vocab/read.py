@@ -118,6 +118,11 @@ def _jamba(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
     return Vocab(vocab.kind, tuple(out.items()), vocab.n_vocab, vocab.notes)
 
 
+def _spm_or_bpe(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """SentencePiece where there is a tokenizer.model, else byte-level BPE."""
+    return _spm(files, n_vocab) if files.has(MODEL_FILE) else _bpe(files, n_vocab)
+
+
 KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "llama": _llama,
     "spm": _spm,
@@ -125,5 +130,6 @@ KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "bpe": _bpe,
     "bpe-or-spm": _bpe_or_spm,
     "jamba": _jamba,
+    "spm-or-bpe": _spm_or_bpe,
 }
 """How to read a vocabulary, by the name that an architecture gives. A new kind is a file and a line here."""

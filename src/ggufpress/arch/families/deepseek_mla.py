@@ -18,7 +18,7 @@ from __future__ import annotations
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import block_count, decoder_metadata
-from ggufpress.arch.experts import in_layers, router, score_bias, stacks
+from ggufpress.arch.experts import deepseek_experts, in_layers
 from ggufpress.arch.gather import Regroup, Reshape, Then, Transpose
 from ggufpress.arch.later_layers import later_layers
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, computed_frequencies, ends, feed_forward, linear, norms, sizes
@@ -83,7 +83,7 @@ def mla_model(config: Config, hf_class: str, name: str, n_layer: int) -> Arch:
             *norms(s),
             *compressed_attention(config, s),
             *in_layers(range(min(n_dense, n_layer)), *feed_forward(s.n_embd, s.n_ff)),
-            *(in_layers(range(n_dense, n_layer), *sparse(config, s, n_expert)) if n_expert else ()),
+            *(in_layers(range(n_dense, n_layer), *deepseek_experts(config, s, n_expert)) if n_expert else ()),
         ),
         drops=(
             *computed_frequencies(),
@@ -156,10 +156,3 @@ def compressed_attention(config: Config, s: Sizes) -> tuple[Rule, ...]:
              gather=Then(values, Reshape((n_head_kv, n_value, kept)))),
         *linear(f"{BLK}.attn_output", f"{hf}.o_proj", (s.n_embd, s.n_head * n_value)),
     )  # fmt: skip
-
-
-def sparse(config: Config, s: Sizes, n_expert: int) -> tuple[Rule, ...]:
-    """A feed-forward of experts (3)."""
-    n_ff, n_shared = config.positive("moe_intermediate_size"), config.optional_integer("n_shared_experts") or 0
-    shared = feed_forward(s.n_embd, n_ff * n_shared, f"{LAYERS}.mlp.shared_experts", "_shexp") if n_shared else ()
-    return (router(n_expert, s.n_embd), score_bias(n_expert), *stacks(n_expert, n_ff, s.n_embd), *shared)
