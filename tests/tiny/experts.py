@@ -87,7 +87,10 @@ def gpt_oss(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def dbrx(n_embd: int, n_layer: int, n_ff: int, n_expert: int, n_kv: int) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {"transformer.wte.weight": (50304, n_embd), "transformer.norm_f.weight": (n_embd,)}
+    found: dict[str, tuple[int, ...]] = {
+        "transformer.wte.weight": (50304, n_embd),
+        "transformer.norm_f.weight": (n_embd,),
+    }
     for i in range(n_layer):
         hf = f"transformer.blocks.{i}"
         found |= {f"{hf}.ffn.experts.mlp.{part}": (n_expert * n_ff, n_embd) for part in ("v1", "w1", "w2")}

@@ -56,7 +56,8 @@ class Regroup:
 
     Each part is a range of rows within a group. A tensor of three axes has one group per matrix, and one part is taken.
     The first `kept` rows are no part of any group: they stay where they are.
-    shapes: (kept + groups * width, ...) -> (kept + groups * rows of all parts, ...); (groups, width, cols) -> (groups, rows, cols).
+    shapes: (kept + groups * width, ...) -> (kept + groups * rows of all parts, ...), or
+    (groups, width, cols) -> (groups, rows, cols).
     """
 
     groups: int

@@ -16,7 +16,6 @@ from __future__ import annotations
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class, takes_any_rope
 from ggufpress.arch.decoder import FILE_TYPE
-from ggufpress.arch.families.mamba import CONTEXT
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, feed_forward, linear, sizes
 from ggufpress.arch.ops import Op, Scale, ScaleRows
 from ggufpress.arch.rope import rope_parameters

@@ -62,7 +62,7 @@ def _refuses_mixer(config: Config) -> bool:
 
 # transformers 4.57.6, models/{granitemoehybrid,bamba}/configuration_*.py
 CONFIG_CLASSES = {
-    "granitemoehybrid": ConfigClass(GRANITE_CLASSES["granite"].defaults | _MIXER | {
+    "granitemoehybrid": ConfigClass(dict(GRANITE_CLASSES["granite"].defaults) | _MIXER | {
         "num_local_experts": 8, "num_experts_per_tok": 2, "shared_intermediate_size": 1024, "layer_types": None,
         "hidden_act": "silu", "position_embedding_type": None,
     }, refuses=lambda config: _lacks_keys_it_rotates_with(config) or _refuses_mixer(config), renames_type=False),

@@ -111,11 +111,11 @@ def _feed_forwards(config: Config, s: Sizes, n_expert: int, sparse: tuple[int, .
     """Feed-forwards with and without experts, under the names that the checkpoint has for them (3, 4)."""
     dense = [i for i in range(s.n_layer) if i not in sparse]
     rules: list[Rule] = []
-    mini = any(".moe." in name for name in config.names)
+    mini = any(".moe." in name for name in config.tensors)
     hf = f"{LAYERS}.{'moe' if mini else 'feed_forward'}"
     rules += in_layers(sparse, router(n_expert, s.n_embd, f"{hf}.router"))
     rules += in_layers(sparse, *stacks(n_expert, s.n_ff, s.n_embd, f"{hf}.experts", DOWN_GATE_UP))
-    first = any(hf.replace("{i}", str(i)) + ".experts.0.gate_proj.weight" in config.names for i in dense)
+    first = any(hf.replace("{i}", str(i)) + ".experts.0.gate_proj.weight" in config.tensors for i in dense)
     rules += in_layers(dense, *feed_forward(s.n_embd, s.n_ff, f"{hf}.experts.0" if first else hf))
     return tuple(rules)
 

@@ -21,7 +21,7 @@ from ggufpress.arch.layers import linear
 from ggufpress.arch.spec import Arch, Rule
 from ggufpress.arch.ssm import Ssm, mamba2_mixer, mamba_mixer, ssm_metadata
 from ggufpress.errors import UnsupportedError
-from ggufpress.gguf.values import Value, f32, flag, u32
+from ggufpress.gguf.values import f32, flag, u32
 
 CLASSES = ("MambaForCausalLM", "MambaLMHeadModel", "FalconMambaForCausalLM", "Mamba2ForCausalLM")
 CONTEXT = 1 << 20
@@ -48,7 +48,7 @@ def describe(config: Config, hf_class: str) -> Arch:
         *(((f"{name}.ssm.dt_b_c_rms", flag(config.find("model_type") == "falcon_mamba")),) if not second else ()),
         (FILE_TYPE, u32(0)),
     ]  # fmt: skip
-    prefix = "model." if second and "model.backbone.norm_f.weight" in config.names else ""
+    prefix = "model." if second and "model.backbone.norm_f.weight" in config.tensors else ""
     hf = f"{prefix}backbone.layers.{{i}}"
     return Arch(
         name=name,
