@@ -105,7 +105,11 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     instances = list(_instances(arch))
     drops = {name: drop.reason for drop in arch.drops for name, _ in _per_layer(drop.source, arch.n_layer)}
     taken = {source for instance in instances for source in instance.sources}
-    drops |= {name: f"it becomes {stored.key}" for stored in arch.stored for name, _ in _per_layer(stored.source, arch.n_layer)}
+    drops |= {
+        name: f"it becomes {stored.key}"
+        for stored in arch.stored
+        for name, _ in _per_layer(stored.source, arch.n_layer)
+    }
     drops |= dict(_dropped_by_prefix(arch, [name for name in index if name not in taken and name not in drops]))
 
     problems = [
@@ -140,7 +144,9 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
         for c in arch.constants
     ]
     ordered = [derived[target] for target in _converter_order(made, index)]
-    return TensorMap((*constants, *ordered), tuple((name, drops[name]) for name in index if name in drops))
+    return TensorMap(
+        (*constants, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
+    )
 
 
 def _dropped_by_prefix(arch: Arch, names: list[str]) -> Iterator[tuple[str, str]]:
@@ -153,17 +159,20 @@ def _dropped_by_prefix(arch: Arch, names: list[str]) -> Iterator[tuple[str, str]
 
 def _n_sources(arch: Arch) -> int:
     return sum(
-        (arch.n_layer if LAYER in rule.source else 1) * (arch.n_expert if EXPERT in rule.source else 1)
+        (arch.n_layer if LAYER in rule.source else 1) * (_stacked(arch, rule) if EXPERT in rule.source else 1)
         for rule in arch.rules
     )
+
+
+def _stacked(arch: Arch, rule: Rule) -> int:
+    return arch.n_expert if rule.stack is None else rule.stack
 
 
 def _instances(arch: Arch) -> Iterator[_Instance]:
     for rule in arch.rules:
         for source, layer in _per_layer(rule.source, arch.n_layer):
-            names = (
-                tuple(source.replace(EXPERT, str(e)) for e in range(arch.n_expert)) if EXPERT in source else (source,)
-            )
+            stack = range(_stacked(arch, rule)) if EXPERT in source else range(1)
+            names = tuple(source.replace(EXPERT, str(e)) for e in stack)
             target = rule.target.replace(LAYER, str(layer))
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
 

@@ -122,6 +122,34 @@ class Transpose:
         return "transpose"
 
 
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """The first rows, of an embedding that is padded: (rows, cols) -> (count, cols). Fewer stay as they are."""
+
+    count: int
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """As many rows as are kept."""
+        if not shape:
+            raise MappingError("a single number has no rows")
+        return (min(self.count, shape[0]), *shape[1:])
+
+    def runs(self, shape: Shape, first: int, count: int) -> Iterator[tuple[int, int]]:
+        """One run."""
+        yield first, count
+
+    def limit(self, shape: Shape) -> int:
+        """None: nothing moves."""
+        return 0
+
+    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
+        """As they are."""
+        return weights
+
+    def __str__(self) -> str:
+        return f"first-rows({self.count})"
+
+
 def leftover(gathers: list[Gather | None], shape: Shape) -> str | None:
     """What is wrong where one stored tensor of `shape` makes several: used twice, or in part never; None if all is well."""
     if not any(isinstance(gather, Regroup) for gather in gathers):

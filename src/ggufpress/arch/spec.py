@@ -27,6 +27,7 @@ class Rule:
     `gather` takes some of the stored weights, in some order, before `ops`; several rules may share a source that way.
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
+    `stack` is how many tensors `{e}` stands for, where these are not the experts.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -38,6 +39,7 @@ class Rule:
     required: bool = True
     batch: str | None = None
     gather: Gather | None = None
+    stack: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,7 @@ def read_internlm2(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTab
         )
     tokens = [pieces.IdToPiece(i) for i in range(n_vocab)]
     scores = [pieces.GetScore(i) for i in range(n_vocab)]
-    types = [
-        TokenType.UNUSED if tokens[i].startswith("[UNUSED") else piece_type(pieces, i) for i in range(n_vocab)
-    ]
+    types = [TokenType.UNUSED if tokens[i].startswith("[UNUSED") else piece_type(pieces, i) for i in range(n_vocab)]
     tokens = ["🐉" if token == "\0" else token for token in tokens]
     for _, text in _listed_tokens(files):
         tokens.append(text)

@@ -74,7 +74,10 @@ def describe(raw: Config, hf_class: str) -> Arch:
     leading: tuple[tuple[str, Value], ...] = ()
     if factors:
         leading = (("phi3.rope.scaling.attn_factor", f32(_attention_factor(rope, context, original))),)
-        constants = (Constant("rope_factors_long.weight", factors[0]), Constant("rope_factors_short.weight", factors[1]))
+        constants = (
+            Constant("rope_factors_long.weight", factors[0]),
+            Constant("rope_factors_short.weight", factors[1]),
+        )
     layer = f"{LAYERS}.self_attn"
     return Arch(
         name="phi3",
