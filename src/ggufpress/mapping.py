@@ -146,22 +146,29 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
         for c in arch.constants
     ]
     ordered = [derived[target] for target in _converter_order(made, index)]
-    return TensorMap((*constants, *ordered), tuple((name, drops[name]) for name in index if name in drops))
+    return TensorMap(
+        (*constants, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
+    )
 
 
 def _n_sources(arch: Arch) -> int:
     return sum(
-        (len(_layers(rule, arch)) if LAYER in rule.source else 1) * (arch.n_expert if EXPERT in rule.source else 1)
-        for rule in arch.rules
+        (len(_layers(rule, arch)) if LAYER in rule.source else 1) * len(_stacked(arch, rule)) for rule in arch.rules
     )
+
+
+def _stacked(arch: Arch, rule: Rule) -> Sequence[int | str]:
+    """What stands for `{e}` in the names of the sources."""
+    if EXPERT not in rule.source:
+        return range(1)
+    stack = arch.n_expert if rule.stack is None else rule.stack
+    return range(stack) if isinstance(stack, int) else stack
 
 
 def _instances(arch: Arch) -> Iterator[_Instance]:
     for rule in arch.rules:
         for source, layer in _per_layer(rule.source, _layers(rule, arch)):
-            names = (
-                tuple(source.replace(EXPERT, str(e)) for e in range(arch.n_expert)) if EXPERT in source else (source,)
-            )
+            names = tuple(source.replace(EXPERT, str(e)) for e in _stacked(arch, rule))
             target = rule.target.replace(LAYER, str(layer))
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
 
