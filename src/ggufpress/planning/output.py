@@ -113,11 +113,14 @@ def plan_output(model: Model, preset: Preset, layout: str, via: Preset, path: Pa
     """The file that holds `model` as `preset` at `path`. Raises UsageError or UnsupportedError."""
     layout = resolved_layout(layout, preset)
     quantizer = layout == "quantize"
-    metadata = {**model.metadata, FILE_TYPE: u32(preset.ftype)}
+    metadata = dict(model.metadata)
     if quantizer:
         # llama-quantize sets these two again, which moves them to the end
-        for key in (QUANTIZATION_VERSION, FILE_TYPE):
-            metadata[key] = metadata.pop(key)
+        metadata[QUANTIZATION_VERSION] = metadata.pop(QUANTIZATION_VERSION)
+        metadata.pop(FILE_TYPE, None)
+    # for some families llama.cpp's converter writes no file type
+    if quantizer or FILE_TYPE in metadata:
+        metadata[FILE_TYPE] = u32(preset.ftype)
     decided = decide(model, preset, layout, via)
     placed: list[PlannedTensor] = []
     for (tensor, choice, before, nbytes), offset in zip(decided, data_offsets(row[-1] for row in decided), strict=True):
@@ -133,10 +136,14 @@ def decide(
 ) -> list[tuple[Derived, Decision, QType, int]]:
     """Each tensor in file order with its decision, the type whose rounding it takes on the way, and its bytes."""
     if resolved_layout(layout, preset) == "convert":
-        decided = [(tensor, converter_type(tensor.name, tensor.shape, preset), F32) for tensor in model.tensors]
+        decided = [
+            (tensor, converter_type(tensor.name, tensor.shape, preset, tensor.as_f32), F32) for tensor in model.tensors
+        ]
     else:
         by_name = {tensor.name: tensor for tensor in model.tensors}
-        before = {name: converter_type(name, tensor.shape, via).qtype for name, tensor in by_name.items()}
+        before = {
+            name: converter_type(name, tensor.shape, via, tensor.as_f32).qtype for name, tensor in by_name.items()
+        }
         listed = [(name, tensor.shape, before[name]) for name, tensor in by_name.items()]
         chosen = choose_types(listed, preset, model.facts)
         decided = [(by_name[name], choice, before[name]) for name, choice in chosen.items()]
