@@ -6,7 +6,7 @@ exactly, and a rule is used or the plan fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ggufpress.arch.gather import Gather
@@ -15,6 +15,7 @@ from ggufpress.gguf.values import Value
 
 LAYER = "{i}"
 EXPERT = "{e}"
+ALL_BELOW = ".*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,11 @@ class Rule:
     `gather` takes some of the stored weights, in some order, before `ops`; several rules may share a source that way.
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
-    `stack` is how many tensors `{e}` stands for, where these are not the experts.
+    `layers` are those that have the tensor, all where it is None.
+    A rule that `repeats` uses weights that another rule uses as well.
+    With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
+    `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
+    `stack` is how many tensors `{e}` stands for, where these are not the experts, or their names.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -39,15 +44,24 @@ class Rule:
     required: bool = True
     batch: str | None = None
     gather: Gather | None = None
-    stack: int | None = None
+    layers: Sequence[int] | None = None
+    repeats: bool = False
+    unless_equal: tuple[str, ...] = ()
+    as_f32: bool | None = None
+    stack: int | tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A tensor of the checkpoint that the GGUF file does not have, and why; with a source `NAME.*` all below NAME."""
+    """A tensor of the checkpoint that the GGUF file does not have, and why.
+
+    A `source` that ends in `.*` stands for all tensors whose names begin with what is before the asterisk. `layers` are
+    those that it is about, all where it is None; they may lie beyond the layers of the model.
+    """
 
     source: str
     reason: str
+    layers: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

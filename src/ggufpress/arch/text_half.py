@@ -6,6 +6,8 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/base.py (`load_hparams`
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ggufpress.arch.config import Config
 from ggufpress.errors import ConfigError
 
@@ -69,7 +71,7 @@ def text_half(config: Config, hf_class: str) -> tuple[Config, str]:
     values = {**config.values, **defaults, **section.values}
     if composite and (model_type in ONE_TYPE or "model_type" not in section.values):
         values["model_type"] = TEXT_TYPES[str(model_type)]
-    return Config(values, config.path, plain=not composite), hf_class
+    return replace(config, values=values, plain=not composite), hf_class
 
 
 def _section(config: Config) -> Config | None:

@@ -136,10 +136,14 @@ def decide(
 ) -> list[tuple[Derived, Decision, QType, int]]:
     """Each tensor in file order with its decision, the type whose rounding it takes on the way, and its bytes."""
     if resolved_layout(layout, preset) == "convert":
-        decided = [(tensor, converter_type(tensor.name, tensor.shape, preset), F32) for tensor in model.tensors]
+        decided = [
+            (tensor, converter_type(tensor.name, tensor.shape, preset, tensor.as_f32), F32) for tensor in model.tensors
+        ]
     else:
         by_name = {tensor.name: tensor for tensor in model.tensors}
-        before = {name: converter_type(name, tensor.shape, via).qtype for name, tensor in by_name.items()}
+        before = {
+            name: converter_type(name, tensor.shape, via, tensor.as_f32).qtype for name, tensor in by_name.items()
+        }
         listed = [(name, tensor.shape, before[name]) for name, tensor in by_name.items()]
         chosen = choose_types(listed, preset, model.facts)
         decided = [(by_name[name], choice, before[name]) for name, choice in chosen.items()]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ggufpress import _native
 from ggufpress.arch.registry import describe
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
+from ggufpress.execute.measuring import measured
 from ggufpress.execute.slabs import slabs, smallest
 from ggufpress.gguf.reader import GgufData, GgufFile, GgufTensor
 from ggufpress.mapping import Derived, map_tensors
@@ -132,6 +133,7 @@ def error_limits(qtype: QType, rms: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _error(reader: TensorReader, file: GgufData, source: Derived, tensor: GgufTensor) -> TensorError:
+    source = measured(reader, source)
     stored, qtype = source.dtype, tensor.qtype
     cols = source.shape[-1] if len(source.shape) > 1 else source.n_params
     # besides the bytes of both sides: their values and the difference, in float32 and float64

@@ -43,7 +43,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
     vocab = "hunyuan-eod" if config is raw else "hunyuan"
     name = NAMES[hf_class]
     if "num_experts" in config.values:
-        config = Config({k: v for k, v in config.values.items() if k != "num_experts"}, config.path, config.plain)
+        config = config.without("num_experts")
     s = sizes(config)
     head = f"{LAYERS}.self_attn"
     rules = (
