@@ -124,6 +124,23 @@ class PartFile:
         return OutputError(f"{self.path} cannot be written: {error.strerror}")
 
 
+def commit_together(parts: Sequence[PartFile]) -> None:
+    """Give all files their final names, or none. The first of `parts` comes last: readers of a set start there.
+
+    Raises OutputError where one cannot be renamed; those that were are removed again.
+    """
+    done: list[PartFile] = []
+    try:
+        for part in reversed(parts):
+            part.commit()
+            done.append(part)
+    except BaseException:
+        for part in done:
+            with contextlib.suppress(OSError):
+                os.unlink(part.final)
+        raise
+
+
 def check_space(parts: Sequence[PartFile]) -> None:
     """Raise SpaceError where the disks of `parts` have less free space than the files need together."""
     needed: dict[int, int] = {}

@@ -9,17 +9,66 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Condition, Thread
+from typing import Protocol
 
 from ggufpress.errors import GgufError, VerifyError
 from ggufpress.files import reason
-from ggufpress.gguf.header import padded
+from ggufpress.gguf.header import ALIGNMENT, padded
 from ggufpress.gguf.reader import read_gguf
-from ggufpress.planning import OutputPlan, PlannedTensor
+from ggufpress.quant.types import QType
 
 CHUNK = 1 << 20
+
+
+class PlacedTensor(Protocol):
+    """A tensor and where it goes. `offset` counts bytes from the start of the data section."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        ...
+
+    @property
+    def qtype(self) -> QType:
+        """Its type."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Where its data starts."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its data."""
+        ...
+
+
+class PlacedFile(Protocol):
+    """A file as it was planned: its header and the tensors after it."""
+
+    @property
+    def header(self) -> bytes:
+        """All bytes before the data section."""
+        ...
+
+    @property
+    def tensors(self) -> Sequence[PlacedTensor]:
+        """The tensors in file order."""
+        ...
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
+        ...
 
 
 class Stopped(Exception):
@@ -29,9 +78,10 @@ class Stopped(Exception):
 class ReadBack:
     """Checks one output, in threads of its own, as its tensors are finished. Use as a context manager around writing."""
 
-    def __init__(self, path: Path, output: OutputPlan) -> None:
+    def __init__(self, path: Path, output: PlacedFile, alignment: int = ALIGNMENT) -> None:
         self._path = path
         self._output = output
+        self._alignment = alignment
         self._computed: dict[str, str] = {}
         self._news = Condition()
         self._stopped = False
@@ -107,7 +157,7 @@ class ReadBack:
             if name not in self._computed:
                 raise Stopped
 
-    def _read(self, fd: int, tensor: PlannedTensor, whole: hashlib._Hash, tensors: _TensorHashes) -> None:
+    def _read(self, fd: int, tensor: PlacedTensor, whole: hashlib._Hash, tensors: _TensorHashes) -> None:
         start = len(self._output.header) + tensor.offset
         end = start + tensor.nbytes
         for at in range(start, end, CHUNK):
@@ -119,7 +169,8 @@ class ReadBack:
             tensors.add(tensor.name, chunk)
             whole.update(chunk)
             tensors.wait()
-        padding = _pread(fd, padded(end) - end, end)
+        data_end = tensor.offset + tensor.nbytes
+        padding = _pread(fd, padded(data_end, self._alignment) - data_end, end)
         if padding.strip(b"\0"):
             raise VerifyError(f"{self._path}: the padding after {tensor.name} is not zero")
         whole.update(padding)
@@ -159,7 +210,7 @@ class _TensorHashes:
         self.digests.update({name: digest.hexdigest() for name, digest in hashes.items()})
 
 
-def check_places(path: Path, output: OutputPlan) -> None:
+def check_places(path: Path, output: PlacedFile) -> None:
     """Raise VerifyError where a reader of the file at `path` would find other tensors or places than `output` planned."""
     try:
         found = read_gguf(path)
@@ -167,7 +218,7 @@ def check_places(path: Path, output: OutputPlan) -> None:
         raise VerifyError(f"{path}: the header read back is not what was written: {error}") from error
     if found.file_size != output.file_bytes:
         raise VerifyError(f"{path} has {found.file_size:,} bytes, {output.file_bytes:,} were planned")
-    planned: Mapping[str, PlannedTensor] = {tensor.name: tensor for tensor in output.tensors}
+    planned = {tensor.name: tensor for tensor in output.tensors}
     for tensor in found.tensors:
         wanted = planned[tensor.name]
         place = (wanted.shape, wanted.qtype, len(output.header) + wanted.offset, wanted.nbytes)
