@@ -163,4 +163,6 @@ def _notes(source: GgufSet) -> tuple[str, ...]:
     notes = []
     if cut := n_cut(source.metadata):
         notes.append(f"{cut} strings hold a NUL and end there, as in every program that uses ggml")
+    if flat := sum(carried_shape(ref.shape) != ref.shape for ref in source.tensors):
+        notes.append(f"{flat} tensors lose leading axes of length 1, which ggml does not count")
     return tuple(notes)
