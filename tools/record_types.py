@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ggufpress.gguf.reader import GgufFile, read_gguf  # noqa: E402
-from ggufpress.planning import facts_of  # noqa: E402
+from ggufpress.planning.facts import facts_of  # noqa: E402
 from tests.tiny_checkpoints import DATA  # noqa: E402
 
 

@@ -38,7 +38,7 @@ __all__ = [
 _HOMES = {
     "GgufpressError": "errors",
     "Inspection": "inspection",
-    "Plan": "planning",
+    "Plan": "planning.build",
     "Report": "execute.run",
     "VerifyReport": "proof.report",
     "dequantize_rows": "quant.rows",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ggufpress.planning import Plan, decide
+from ggufpress.planning import Plan
+from ggufpress.planning.output import decide
 from ggufpress.presets import BY_NAME
 
 CONTEXT = 4096
@@ -44,7 +45,7 @@ def footprints(plan: Plan) -> tuple[Footprint, ...]:
     cache of 16-bit numbers, and the buffers of one batch: an estimate.
     """
     keys = plan.outputs[0].metadata
-    arch = plan.arch.name
+    arch = plan.model.arch
 
     def number(name: str, default: int = 0) -> int:
         value = keys.get(f"{arch}.{name}")
@@ -54,10 +55,10 @@ def footprints(plan: Plan) -> tuple[Footprint, ...]:
     head_dim = number("attention.key_length", number("embedding_length") // heads)
     context = min(CONTEXT, number("context_length", CONTEXT))
     cache = 2 * number("block_count") * number("attention.head_count_kv", heads) * head_dim * 2 * context
-    buffers = 4 * BATCH * ((plan.vocab.n_vocab or 0) + 4 * number("embedding_length"))
+    buffers = 4 * BATCH * (plan.model.vocab.n_vocab + 4 * number("embedding_length"))
     result = []
     for label, name, about in PRECISIONS:
-        data = sum(nbytes for _, _, _, nbytes in decide(plan.arch, plan.tensors, BY_NAME[name]))
+        data = sum(nbytes for _, _, _, nbytes in decide(plan.model, BY_NAME[name]))
         size = len(plan.outputs[0].header) + data
         result.append(Footprint(label, name, about, size, size + cache + buffers))
     return tuple(result)

@@ -53,7 +53,7 @@ def test_several_types_come_from_one_read(tiny: Path, tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(TensorReader, "read_into", counted)
     report = quantize(tiny, ["Q4_K_M", "Q8_0", "F16", "F32"], output=tmp_path / "out")
-    assert sum(nbytes for _, _, nbytes in read) == plan(tiny).source_bytes
+    assert sum(nbytes for _, _, nbytes in read) == plan(tiny).model.source_bytes
     assert [file.type for file in report.files] == ["Q4_K_M", "Q8_0", "F16", "F32"]
     assert len(names(tmp_path / "out")) == 4
 
@@ -226,7 +226,7 @@ def test_a_stopped_process_leaves_no_final_name_and_the_next_run_starts_clean(
 def test_progress_counts_every_byte_once(tiny: Path, tmp_path: Path) -> None:
     seen: list[int] = []
     quantize(tiny, ["Q8_0"], output=tmp_path, progress=lambda nbytes, tensor: seen.append(nbytes), threads=2)
-    assert sum(seen) == plan(tiny).source_bytes
+    assert sum(seen) == plan(tiny).model.source_bytes
 
 
 def test_the_manifest_says_from_what_and_how(tmp_path: Path) -> None:

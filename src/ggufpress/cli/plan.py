@@ -62,13 +62,15 @@ def show(plan: Plan) -> None:
         (item.label, item.preset, human_bytes(item.file_bytes), human_bytes(item.memory_bytes), item.about)
         for item in footprints(plan)
     ]
-    title = f"What this model weighs ({human_count(plan.n_params)} weights)"
+    title = f"What this model weighs ({human_count(plan.model.n_params)} weights)"
     columns = ("precision", "type", "file", "memory to run", "")
     print_table(table(columns, rows, title=title, right=(2, 3)))
     console.print(f"Memory is an estimate for a conversation of {CONTEXT} tokens at most.\n", style="dim", markup=False)
-    console.print(f"reads {human_bytes(plan.source_bytes)}, needs {human_bytes(plan.disk_bytes)} of disk", markup=False)
+    console.print(
+        f"reads {human_bytes(plan.model.source_bytes)}, needs {human_bytes(plan.disk_bytes)} of disk", markup=False
+    )
     talk = stderr()
-    for note in plan.notes:
+    for note in plan.model.notes:
         talk.print(f"note: {note}", style="dim", markup=False)
 
 

@@ -53,4 +53,4 @@ class WeightProgress(ByteProgress):
     """Shows how much of the source of `plan` has been read."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__("quantizing", plan.source_bytes, len(plan.tensors.tensors))
+        super().__init__("quantizing", plan.model.source_bytes, len(plan.model.tensors))

@@ -89,9 +89,9 @@ def announce(plan: Plan) -> None:
     console = stderr()
     made = ", ".join(f"{output.preset.name} ({human_bytes(output.file_bytes)})" for output in plan.outputs)
     console.print(
-        f"{plan.checkpoint.name}: {plan.arch.hf_class}, {human_count(plan.n_params)} weights -> {made}", markup=False
+        f"{plan.model.name}: {plan.model.hf_class}, {human_count(plan.model.n_params)} weights -> {made}", markup=False
     )
-    for note in plan.notes:
+    for note in plan.model.notes:
         console.print(f"note: {note}", style="dim", markup=False)
     for output in plan.outputs:
         if output.fallbacks:

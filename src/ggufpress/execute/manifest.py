@@ -18,8 +18,7 @@ from ggufpress.errors import CheckpointError
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.files import ReadOnlyFile
-from ggufpress.planning import OutputPlan, Plan
-from ggufpress.source.checkpoint import Checkpoint
+from ggufpress.planning import Model, OutputPlan, Plan
 
 FORMAT = 1
 SMALL_FILES = (".json", ".jinja", ".model", ".txt", ".md")
@@ -31,13 +30,13 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(path.name + ".manifest.json")
 
 
-def source_hashes(checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
+def source_hashes(model: Model) -> dict[str, dict[str, Any]]:
     """Size and sha256 of every file that may have shaped the output: the small files of the folder and the shards.
 
     Raises CheckpointError where one cannot be read.
     """
-    shards = {ref.file for ref in checkpoint.tensors.values()}
-    small = {path for path in checkpoint.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES}
+    shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
+    small = {path for path in model.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES}
     files = sorted(shards | small)
     with ThreadPoolExecutor() as executor:
         return dict(zip((path.name for path in files), executor.map(_described, files), strict=True))
@@ -57,7 +56,7 @@ def _described(path: Path) -> dict[str, Any]:
 def manifest(
     plan: Plan, output: OutputPlan, written: Mapping[str, WrittenTensor], sha256: str, sources: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The content of the manifest of one output. `sources` are the `source_hashes` of the checkpoint."""
+    """The content of the manifest of one output. `sources` are the `source_hashes` of the model."""
     tensors = [
         tensor.to_json() | {"sha256": written[tensor.name].sha256, "rmse": written[tensor.name].rmse}
         for tensor in output.tensors
@@ -66,7 +65,7 @@ def manifest(
     return {
         "manifest": FORMAT,
         "ggufpress": version("ggufpress"),
-        "source": {"name": plan.checkpoint.name, "class": plan.arch.hf_class, "files": sources},
+        "source": {"name": plan.model.name, "class": plan.model.hf_class, "files": sources},
         "output": described,
     }
 
@@ -75,7 +74,7 @@ def write_manifests(
     plan: Plan, written: Sequence[Mapping[str, WrittenTensor]], digests: Sequence[str], stack: ExitStack
 ) -> list[PartFile]:
     """Write the manifest of every output of `plan`, complete but for the final name; `stack` removes what gets none."""
-    sources = source_hashes(plan.checkpoint)
+    sources = source_hashes(plan.model)
     parts = []
     for output, tensors, digest in zip(plan.outputs, written, digests, strict=True):
         data = (json.dumps(manifest(plan, output, tensors, digest, sources), indent=1) + "\n").encode()

@@ -107,13 +107,13 @@ def stream(
 
 
 def _jobs(plan: Plan, parts: Sequence[PartFile]) -> list[_Job]:
-    targets: dict[str, list[_Target]] = {tensor.name: [] for tensor in plan.tensors.tensors}
+    targets: dict[str, list[_Target]] = {tensor.name: [] for tensor in plan.model.tensors}
     for number, (part, output) in enumerate(zip(parts, plan.outputs, strict=True)):
         for planned in output.tensors:
             targets[planned.name].append(_Target(number, part, planned, len(output.header) + planned.offset))
     return [
         _Job(tensor, tuple(targets[tensor.name]), OrderedHashes(len(targets[tensor.name])))
-        for tensor in plan.tensors.tensors
+        for tensor in plan.model.tensors
     ]
 
 

@@ -115,7 +115,7 @@ def execute(
             output.preset.name,
             output.file_bytes,
             output.bpw,
-            output.data_bytes / plan.source_bytes,
+            output.data_bytes / plan.model.source_bytes,
             digest,
             manifest_path(output.path) if manifest else None,
         )

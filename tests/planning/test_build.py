@@ -11,7 +11,8 @@ from ggufpress import plan
 from ggufpress.errors import UnsupportedError, UsageError
 from ggufpress.footprint import footprints
 from ggufpress.gguf.values import text
-from ggufpress.planning import Plan, build_plan, output_paths
+from ggufpress.planning import Plan, build_plan
+from ggufpress.planning.build import output_paths
 from ggufpress.presets import PRESETS
 from ggufpress.source.resolve import resolve
 from tests.tiny_checkpoints import BY_NAME, make
@@ -38,7 +39,7 @@ def test_tensors_are_aligned_and_follow_each_other_without_gaps(planned: Plan) -
 
 
 def test_every_output_has_every_tensor_once(planned: Plan) -> None:
-    names = {tensor.name for tensor in planned.tensors.tensors}
+    names = {tensor.name for tensor in planned.model.tensors}
     for output in planned.outputs:
         assert len(output.tensors) == len(names)
         assert {tensor.name for tensor in output.tensors} == names
@@ -53,13 +54,14 @@ def test_types_fit_their_rows_and_say_why(planned: Plan) -> None:
 
 
 def test_each_source_byte_is_read_once(planned: Plan) -> None:
-    assert planned.source_bytes == sum(ref.nbytes for ref in planned.checkpoint.tensors.values())
+    refs = resolve(planned.model.root).tensors.values()
+    assert planned.model.source_bytes == sum(ref.nbytes for ref in refs)
     assert planned.disk_bytes == sum(output.file_bytes for output in planned.outputs)
 
 
 def test_the_plan_is_plain_data(planned: Plan) -> None:
     found = json.loads(json.dumps(planned.to_json()))
-    assert found["parameters"] == planned.n_params
+    assert found["parameters"] == planned.model.n_params
     assert [output["type"] for output in found["outputs"]] == TYPES
 
 
@@ -68,7 +70,7 @@ def test_footprints_are_the_sizes_of_the_files(planned: Plan) -> None:
     found = footprints(planned)
     assert [item.preset for item in found] == ["F32", "F16", "Q8_0", "Q4_K_M"]
     for item in found:
-        assert abs(item.file_bytes - sizes[item.preset]) < 32 * (len(planned.tensors.tensors) + 1)
+        assert abs(item.file_bytes - sizes[item.preset]) < 32 * (len(planned.model.tensors) + 1)
         assert item.memory_bytes > item.file_bytes
 
 

@@ -1,0 +1,90 @@
+"""From a checkpoint and the types that are asked for to a plan of all outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ggufpress.errors import UsageError
+from ggufpress.planning.model import Model, read_model
+from ggufpress.planning.output import LAYOUTS, OutputPlan, plan_output
+from ggufpress.presets import AUTO, preset_named
+from ggufpress.source.checkpoint import Checkpoint
+
+VIAS = ("auto", "f32", "f16", "bf16")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All outputs of one run over one model."""
+
+    model: Model
+    outputs: tuple[OutputPlan, ...]
+
+    @property
+    def disk_bytes(self) -> int:
+        """Free space that the outputs need."""
+        return sum(output.file_bytes for output in self.outputs)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for `--json`."""
+        model = self.model
+        return {
+            "source": str(model.root),
+            "class": model.hf_class,
+            "architecture": model.arch,
+            "layers": model.facts.n_layer,
+            "experts": model.facts.n_expert,
+            "vocabulary": {"kind": model.vocab.kind, "size": model.vocab.n_vocab, "notes": list(model.vocab.notes)},
+            "parameters": model.n_params,
+            "source_bytes": model.source_bytes,
+            "disk_bytes": self.disk_bytes,
+            "dropped": [{"name": name, "reason": reason} for name, reason in model.dropped],
+            "notes": list(model.notes),
+            "outputs": [output.to_json() for output in self.outputs],
+        }
+
+
+def build_plan(
+    checkpoint: Checkpoint,
+    types: Sequence[str] = ("Q4_K_M",),
+    *,
+    output: Path | None = None,
+    via: str = "auto",
+    layout: str = "auto",
+) -> Plan:
+    """The plan that makes one file per entry of `types` from `checkpoint`. Reads the small files, but no weight.
+
+    `output` is a file (only with one type) or a folder, by default the current one. `via` and `layout` say which of
+    llama.cpp's files to equal: see docs/concepts/parity.md.
+    Raises UsageError, CheckpointError, ConfigError, TokenizerError, UnsupportedError or MappingError.
+    """
+    if via not in VIAS:
+        raise UsageError(f"--via {via!r} is unknown", hint=f"one of {', '.join(VIAS)}")
+    if layout not in LAYOUTS:
+        raise UsageError(f"--layout {layout!r} is unknown", hint=f"one of {', '.join(LAYOUTS)}")
+    if not types:
+        raise UsageError("no type is asked for", hint="-q Q4_K_M is the usual choice")
+    presets = [None if name.upper() == AUTO else preset_named(name) for name in types]
+    model = read_model(checkpoint)
+    via_preset = model.own_type if via == "auto" else preset_named(via)
+    chosen = [preset or model.own_type for preset in presets]
+    if len(set(chosen)) < len(chosen):
+        raise UsageError(f"a type is asked for twice: {', '.join(preset.name for preset in chosen)}")
+    paths = output_paths(model.name, [preset.name for preset in chosen], output)
+    outputs = tuple(
+        plan_output(model, preset, layout, via_preset, path) for preset, path in zip(chosen, paths, strict=True)
+    )
+    return Plan(model, outputs)
+
+
+def output_paths(model: str, types: Sequence[str], output: Path | None) -> list[Path]:
+    """The path of each output: `output` itself where it names a file, else `<model>-<TYPE>.gguf` in that folder."""
+    if output is not None and output.suffix == ".gguf" and not output.is_dir():
+        if len(types) > 1:
+            raise UsageError(f"{output} is one file, but {len(types)} types are asked for", hint="-o takes a folder")
+        return [output]
+    folder = output or Path()
+    return [folder / f"{model}-{name}.gguf" for name in types]
