@@ -15,6 +15,7 @@ from ggufpress.execute.manifest import manifest_path, write_manifests
 from ggufpress.execute.partfile import PartFile, check_space
 from ggufpress.execute.pipeline import MEMORY, Progress, stream
 from ggufpress.execute.recheck import ReadBack
+from ggufpress.execute.writeback import Writeback
 from ggufpress.planning import Plan
 from ggufpress.quant.isa import isa_in_use
 
@@ -91,15 +92,16 @@ def execute(
         with ExitStack() as checking:
             for check in checks:
                 checking.enter_context(check)
-            written = stream(
-                plan,
-                parts,
-                threads=threads,
-                memory=memory,
-                measure=manifest,
-                progress=progress,
-                finished=lambda number, name, sha256: checks[number].finished(name, sha256),
-            )
+            with Writeback(parts):
+                written = stream(
+                    plan,
+                    parts,
+                    threads=threads,
+                    memory=memory,
+                    measure=manifest,
+                    progress=progress,
+                    finished=lambda number, name, sha256: checks[number].finished(name, sha256),
+                )
             tell("writing to disk")
             with ThreadPoolExecutor(thread_name_prefix="sync") as executor:
                 list(executor.map(PartFile.sync, parts))
