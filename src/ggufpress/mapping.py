@@ -17,7 +17,7 @@ from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
 from ggufpress.arch.spec import EXPERT, LAYER, Arch, Rule
 from ggufpress.errors import MappingError, UnsupportedError
-from ggufpress.quant.types import BF16, F16, F32, QType
+from ggufpress.quant.types import BF16, BY_NAME, F16, F32, QType
 from ggufpress.source.checkpoint import Checkpoint, TensorRef
 
 SOURCE_TYPES: dict[str, QType] = {"F32": F32, "F16": F16, "BF16": BF16}
@@ -61,10 +61,15 @@ class Derived:
     @property
     def dtype(self) -> QType:
         """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
-        types = {SOURCE_TYPES[ref.dtype] for ref in self.sources}
+        types = {stored_type(ref) for ref in self.sources}
         if len(types) != 1 or (BF16 in types and any(op.arithmetic for op in self.ops)):
             return F32
         return types.pop()
+
+
+def stored_type(ref: TensorRef) -> QType:
+    """The type that holds a source exactly: of a checkpoint's data type, or a GGUF file's own."""
+    return SOURCE_TYPES.get(ref.dtype) or BY_NAME[ref.dtype]
 
 
 @dataclass(frozen=True, slots=True)

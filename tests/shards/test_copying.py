@@ -180,7 +180,7 @@ def test_more_shards_than_files_may_be_open(tmp_path: Path) -> None:
 
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     plan = split_of(tmp_path, n_tensors=300, cols=1)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, limits[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, limits[1]))
     try:
         assert len(copy(plan).files) == 150
     finally:

@@ -8,12 +8,12 @@ src/llama-model-loader.cpp.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ggufpress.errors import GgufError
+from ggufpress.errors import GgufError, UsageError
 from ggufpress.gguf.reader import GgufFile, read_gguf
 from ggufpress.gguf.values import Metadata, ValueType
 from ggufpress.quant.types import BY_NAME, QType
@@ -25,6 +25,9 @@ N_TENSORS = "split.tensors.count"
 SHARD_KEYS = (NUMBER, COUNT, N_TENSORS)
 MAX_SHARDS = 65535
 """`split.count` is a 16-bit number."""
+
+MAX_ALIGNMENT = 1 << 20
+"""The largest alignment that is written: no file is known with more than a page, and padding is made in memory."""
 
 _NAME = re.compile(r"(.+)-(\d{5,})-of-(\d{5,})\.gguf", re.DOTALL)
 _INTEGERS = (
@@ -147,6 +150,14 @@ def read_gguf_set(path: Path) -> GgufSet:
     _check_model(files)
     _check_tensors(files, keys)
     return GgufSet(tuple(files))
+
+
+def check_paths(source: GgufSet, paths: Iterable[Path]) -> None:
+    """Raise UsageError where one of `paths` is a file of `source`."""
+    read = {file.path.resolve() for file in source.files}
+    for path in paths:
+        if path.resolve() in read:
+            raise UsageError(f"{path} is read and cannot be written at the same time", hint="give another name with -o")
 
 
 def _require(paths: Sequence[Path]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import resource
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ggufpress.errors import GgufError, OutputError
-from ggufpress.execute.partfile import PartFile, check_space, commit_together
+from ggufpress.errors import GgufError
+from ggufpress.execute.partfile import PartFile, allow_open_files, check_space, commit_together
 from ggufpress.execute.recheck import ReadBack
 from ggufpress.shards.planning import CopiedFile, SplitPlan
 from ggufpress.source.reading import TensorReader
 
 SLAB_BYTES = 4 << 20
-OTHER_FILES = 100
-"""Files that are open besides the shards."""
 
 Progress = Callable[[int, str], None]
 """Called with bytes just copied and the name of the tensor."""
@@ -60,7 +57,7 @@ def copy(plan: SplitPlan, *, force: bool = False, progress: Progress | None = No
     started = time.perf_counter()
     buffer = memoryview(bytearray(SLAB_BYTES))
     with ExitStack() as stack:
-        _allow_open_files(len(plan.files))
+        allow_open_files(len(plan.files))
         reader = stack.enter_context(TensorReader(error=GgufError))
         parts = [stack.enter_context(PartFile(file.path, file.file_bytes, force=force)) for file in plan.files]
         check_space(parts)
@@ -82,7 +79,7 @@ def _copy_file(
 ) -> str:
     """Write one file and read it back; its sha256."""
     part.write_at(0, file.header)
-    with ReadBack(part.path, file, file.alignment) as check:
+    with ReadBack([(part.path, file)]) as check:
         for tensor in file.tensors:
             digest = hashlib.sha256()
             start = len(file.header) + tensor.offset
@@ -95,16 +92,4 @@ def _copy_file(
                     progress(slab.nbytes, tensor.name)
             check.finished(tensor.name, digest.hexdigest())
         part.sync()
-        return check.result()
-
-
-def _allow_open_files(count: int) -> None:
-    """Raise this process's limit of open files where `count` outputs need more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = count + OTHER_FILES
-    if soft == resource.RLIM_INFINITY or needed <= soft:
-        return
-    if hard != resource.RLIM_INFINITY and needed > hard:
-        raise OutputError(f"{count:,} shards are more files than this system lets a program open ({hard:,})",
-                          hint="choose a larger limit")  # fmt: skip
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+        return check.result()[0]

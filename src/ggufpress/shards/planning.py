@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ggufpress.errors import GgufError, UsageError
+from ggufpress.errors import GgufError
 from ggufpress.gguf.carried import carried_metadata, carried_shape, n_cut, set_last
-from ggufpress.gguf.header import ALIGNMENT, TensorInfo, data_offsets, encode_header, padded
-from ggufpress.gguf.shards import COUNT, N_TENSORS, NUMBER, GgufSet, qtype_of, shard_path
+from ggufpress.gguf.header import ALIGNMENT, data_offsets
+from ggufpress.gguf.placed import PlacedFile, placed_file
+from ggufpress.gguf.shards import COUNT, MAX_ALIGNMENT, N_TENSORS, NUMBER, GgufSet, check_paths, qtype_of, shard_path
 from ggufpress.gguf.values import Metadata, Value, ValueType
 from ggufpress.quant.types import QType
 from ggufpress.shards.division import SplitLimits, divide
 from ggufpress.source.checkpoint import TensorRef
-
-MAX_ALIGNMENT = 1 << 20
-"""The largest alignment that is written: no file is known with more than a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +42,7 @@ class CopiedTensor:
         return self.source.nbytes
 
 
-@dataclass(frozen=True)
-class CopiedFile:
-    """One file to be written. `header` holds all bytes before the data section."""
-
-    path: Path
-    header: bytes
-    tensors: tuple[CopiedTensor, ...]
-    alignment: int
-
-    @property
-    def file_bytes(self) -> int:
-        """Size of the file."""
-        last = self.tensors[-1] if self.tensors else None
-        return len(self.header) + (padded(last.offset + last.nbytes, self.alignment) if last else 0)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for `--json`."""
-        return {
-            "path": str(self.path),
-            "bytes": self.file_bytes,
-            "tensors": [
-                {"name": tensor.name, "type": tensor.qtype.name, "offset": tensor.offset, "bytes": tensor.nbytes}
-                for tensor in self.tensors
-            ],
-        }
+CopiedFile = PlacedFile[CopiedTensor]
 
 
 @dataclass(frozen=True)
@@ -88,7 +62,22 @@ class SplitPlan:
         """Plain data for `--json`."""
         return {
             "sources": [str(file.path) for file in self.source.files],
-            "files": [file.to_json() for file in self.files],
+            "files": [
+                {
+                    "path": str(file.path),
+                    "bytes": file.file_bytes,
+                    "tensors": [
+                        {
+                            "name": tensor.name,
+                            "type": tensor.qtype.name,
+                            "offset": tensor.offset,
+                            "bytes": tensor.nbytes,
+                        }
+                        for tensor in file.tensors
+                    ],
+                }
+                for file in self.files
+            ],
             "notes": list(self.notes),
         }
 
@@ -101,7 +90,7 @@ def plan_split(source: GgufSet, prefix: Path, limits: SplitLimits) -> SplitPlan:
     refs = source.tensors
     parts = divide([ref.nbytes for ref in refs], limits)
     paths = [shard_path(prefix, number, len(parts)) for number in range(len(parts))]
-    _refuse_own_sources(source, paths)
+    check_paths(source, paths)
     _check_alignment(source)
     files = []
     for number, (part, path) in enumerate(zip(parts, paths, strict=True)):
@@ -119,7 +108,7 @@ def plan_merge(source: GgufSet, path: Path, *, keep_split_keys: bool = False) ->
     `keep_split_keys` leaves the shard's keys in, with a count of 0, as gguf-split does.
     Raises UsageError where the file would replace one that is read.
     """
-    _refuse_own_sources(source, [path])
+    check_paths(source, [path])
     _check_alignment(source)
     metadata = carried_metadata(source.metadata)
     if keep_split_keys:
@@ -142,21 +131,12 @@ def _file(path: Path, metadata: Metadata, refs: Sequence[TensorRef], alignment: 
         CopiedTensor(ref, carried_shape(ref.shape), qtype_of(ref), offset)
         for ref, offset in zip(refs, data_offsets((ref.nbytes for ref in refs), alignment), strict=True)
     )
-    infos = [TensorInfo(tensor.name, tensor.shape, tensor.qtype, tensor.offset) for tensor in tensors]
-    return CopiedFile(path, encode_header(metadata, infos, alignment), tensors, alignment)
+    return placed_file(path, metadata, tensors, alignment)
 
 
 def _check_alignment(source: GgufSet) -> None:
-    # the padding of a header is made in memory
     if source.alignment > MAX_ALIGNMENT:
         raise GgufError(f"{source.path}: general.alignment is {source.alignment:,}, more than {MAX_ALIGNMENT:,} bytes")
-
-
-def _refuse_own_sources(source: GgufSet, paths: Sequence[Path]) -> None:
-    read = {file.path.resolve() for file in source.files}
-    for path in paths:
-        if path.resolve() in read:
-            raise UsageError(f"{path} is read and cannot be written at the same time", hint="give another name with -o")
 
 
 def _notes(source: GgufSet) -> tuple[str, ...]:
