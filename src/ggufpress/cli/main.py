@@ -24,6 +24,8 @@ COMMANDS = {
     "plan": "say what quantize would do, from headers only",
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
+    "split": "cut a GGUF file into shards",
+    "merge": "make one GGUF file of shards",
     "types": "list presets and tensor types",
 }
 WRITING = ("quantize",)
