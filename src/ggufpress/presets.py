@@ -104,11 +104,17 @@ PRESETS: tuple[Preset, ...] = tuple(preset for preset in ALL if not preset.needs
 BY_NAME = {preset.name: preset for preset in ALL}
 ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "FP32": "F32", "FP16": "F16"}
 AUTO = "AUTO"
+COPY = Preset("COPY", -1, F32, "every tensor in the type it has; only order and keys are llama-quantize's")
+"""`general.file_type` stays what it is."""
 
 
 def preset_named(name: str) -> Preset:
     """The preset called `name`, in any case. Raises UsageError where there is none."""
     key = ALIASES.get(name.upper(), name.upper())
+    if key == COPY.name:
+        return COPY
     if key not in BY_NAME:
-        raise UsageError(f"no preset is called {name!r}", hint=f"known presets: {', '.join([AUTO, *BY_NAME])}")
+        raise UsageError(
+            f"no preset is called {name!r}", hint=f"known presets: {', '.join([AUTO, COPY.name, *BY_NAME])}"
+        )
     return BY_NAME[key]

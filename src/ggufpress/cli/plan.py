@@ -9,6 +9,7 @@ from typing import Unpack
 import click
 from rich.table import Table
 
+from ggufpress.cli.container_options import container_options
 from ggufpress.cli.output import (
     human_bytes,
     human_count,
@@ -25,6 +26,7 @@ from ggufpress.cli.source_options import source_options
 from ggufpress.footprint import CONTEXT, footprints
 from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import OutputPlan, Plan, build_plan
+from ggufpress.planning.container import Container
 from ggufpress.planning.explain import Explanation, explain
 from ggufpress.recipe.options import RecipeOptions, recipe_of
 from ggufpress.source.resolve import resolve
@@ -34,6 +36,7 @@ from ggufpress.source.resolve import resolve
 @source_options
 @imatrix_options
 @recipe_options
+@container_options
 @click.option(
     "--why", metavar="TENSOR", multiple=True, help="Show which rules were asked about TENSOR and what they said."
 )
@@ -46,6 +49,7 @@ def command(
     layout: str,
     imatrix: Path | None,
     imatrix_name: str | None,
+    wanted: Container,
     why: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -63,6 +67,7 @@ def command(
         output=output,
         via=via,
         layout=layout,
+        wanted=wanted,
         recipe=recipe_of(**options),
         importance=read_imatrix(imatrix) if imatrix else None,
         imatrix_name=imatrix_name,
@@ -76,8 +81,8 @@ def command(
     elif as_json:
         print_json(plan.to_json() | {"footprints": [item.to_json() for item in footprints(plan)]})
     elif quiet:
-        for made in plan.outputs:
-            click.echo(f"{made.path}\t{made.file_bytes}")
+        for file in (file for made in plan.outputs for file in made.files):
+            click.echo(f"{file.path}\t{file.file_bytes}")
     else:
         show(plan)
 
@@ -105,11 +110,12 @@ def show(plan: Plan) -> None:
             )
         for line in upgrades(output):
             console.print(f"upgrade: {line}", style="yellow", markup=False)
-        how = (
-            f"as llama-quantize makes it from {output.via.name}" if output.via else "as llama.cpp's converter makes it"
-        )
+        how = "as llama.cpp's converter makes it"
+        if output.via:
+            how = f"as llama-quantize makes it from {plan.model.root.name if plan.model.stored else output.via.name}"
         size = f"{human_bytes(output.file_bytes)}, {output.bpw:.2f} bits per weight, {len(output.tensors)} tensors"
-        console.print(f"{output.path}: {size}, {how}\n", markup=False)
+        shards = f"{len(output.files)} shards, " if len(output.files) > 1 else ""
+        console.print(f"{output.path}: {shards}{size}, {how}\n", markup=False)
     rows = [
         (item.label, item.preset, human_bytes(item.file_bytes), human_bytes(item.memory_bytes), item.about)
         for item in footprints(plan)

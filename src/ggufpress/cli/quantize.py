@@ -9,6 +9,7 @@ from typing import Unpack
 
 import click
 
+from ggufpress.cli.container_options import container_options
 from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stderr, table
 from ggufpress.cli.progress import WeightProgress
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
@@ -17,6 +18,7 @@ from ggufpress.execute.pipeline import MEMORY
 from ggufpress.execute.run import Report, execute
 from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import OutputPlan, Plan, build_plan
+from ggufpress.planning.container import Container
 from ggufpress.recipe.options import RecipeOptions, recipe_of
 from ggufpress.source.resolve import resolve
 
@@ -43,6 +45,7 @@ class ByteCount(click.ParamType[int]):
 @source_options
 @imatrix_options
 @recipe_options
+@container_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
@@ -56,6 +59,7 @@ def command(
     layout: str,
     imatrix: Path | None,
     imatrix_name: str | None,
+    wanted: Container,
     threads: int | None,
     memory: int,
     force: bool,
@@ -64,7 +68,7 @@ def command(
     quiet: bool,
     **options: Unpack[RecipeOptions],
 ) -> None:
-    """Make GGUF files from the checkpoint in the folder SOURCE, all from one read of the weights.
+    """Make GGUF files from SOURCE, a checkpoint's folder or a GGUF file, all from one read of the weights.
 
     \b
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0
@@ -77,6 +81,7 @@ def command(
         output=output,
         via=via,
         layout=layout,
+        wanted=wanted,
         recipe=recipe_of(**options),
         importance=read_imatrix(imatrix) if imatrix else None,
         imatrix_name=imatrix_name,
@@ -109,7 +114,8 @@ def announce(plan: Plan) -> None:
     console = stderr()
     made = ", ".join(f"{output.preset.name} ({human_bytes(output.file_bytes)})" for output in plan.outputs)
     console.print(
-        f"{plan.model.name}: {plan.model.hf_class}, {human_count(plan.model.n_params)} weights -> {made}", markup=False
+        f"{plan.model.name}: {plan.model.hf_class or plan.model.arch}, {human_count(plan.model.n_params)} weights -> {made}",
+        markup=False,
     )
     for note in plan.model.notes:
         console.print(f"note: {note}", style="dim", markup=False)

@@ -13,6 +13,7 @@ from ggufpress.cli.source_options import VIA_HELP
 from ggufpress.gguf.reader import read_gguf
 from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import OutputPlan, build_plan
+from ggufpress.planning.container import container
 from ggufpress.planning.facts import facts_of
 from ggufpress.recipe import Recipe
 from ggufpress.recipe.clone import cloned, spelled_out
@@ -56,7 +57,13 @@ def show_command(
         return
     matrix = read_imatrix(imatrix) if imatrix else None
     plan = build_plan(
-        resolve(source), via=via, layout="quantize", recipe=recipe, importance=matrix, imatrix_name=imatrix_name
+        resolve(source),
+        via=via,
+        layout="quantize",
+        wanted=container(allow_requantize=True),
+        recipe=recipe,
+        importance=matrix,
+        imatrix_name=imatrix_name,
     )
     output = plan.outputs[0]
     tensors = [(tensor.name, tensor.shape, tensor.qtype) for tensor in output.tensors]

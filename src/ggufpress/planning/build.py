@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ggufpress.errors import UsageError
+from ggufpress.gguf.shards import GgufSet
 from ggufpress.imatrix.matrix import ImportanceMatrix, check_finite
+from ggufpress.planning.changed import changed
+from ggufpress.planning.container import PLAIN, Container
+from ggufpress.planning.gguf_model import gguf_model
 from ggufpress.planning.model import Model, read_model
 from ggufpress.planning.output import LAYOUTS, OutputPlan, plan_output
 from ggufpress.presets import AUTO, preset_named
@@ -52,21 +56,23 @@ class Plan:
 
 
 def build_plan(
-    checkpoint: Checkpoint,
+    source: Checkpoint | GgufSet,
     types: Sequence[str] | None = None,
     *,
     output: Path | None = None,
     via: str = "auto",
     layout: str = "auto",
+    wanted: Container = PLAIN,
     recipe: Recipe = DEFAULT,
     importance: ImportanceMatrix | None = None,
     imatrix_name: str | None = None,
 ) -> Plan:
-    """The plan that makes one file per entry of `types` from `checkpoint`. Reads the small files, but no weight.
+    """The plan that makes one file per entry of `types` from `source`. Reads the small files, but no weight.
 
     `types` are presets or AUTO, by default the recipe's; the recipe's rules are for each of them. `output` is a file (only
     with one type) or a folder, by default the current one. `via` and `layout` say which of llama.cpp's files to equal: see
-    docs/concepts/parity.md. `imatrix_name` is what the files call `importance`, by default its path.
+    docs/concepts/parity.md. `wanted` is what the files are to have besides their types. `imatrix_name` is what the files
+    call `importance`, by default its path.
     Raises UsageError, CheckpointError, ConfigError, TokenizerError, UnsupportedError, MappingError or ImatrixError.
     """
     if via not in VIAS:
@@ -78,14 +84,20 @@ def build_plan(
         raise UsageError("no type is asked for", hint="-q Q4_K_M is the usual choice")
     presets = [None if name.upper() == AUTO else preset_named(name) for name in types]
     importance = _usable(importance, recipe, imatrix_name)
-    model = read_model(checkpoint)
+    if isinstance(source, GgufSet):
+        if via != "auto":
+            raise UsageError(f"--via {via} is for a checkpoint: this source is a GGUF file with types of its own")
+        model = gguf_model(source)
+    else:
+        model = read_model(source)
+    model = changed(model, wanted)
     via_preset = model.own_type if via == "auto" else preset_named(via)
     chosen = [preset or model.own_type for preset in presets]
     if len(set(chosen)) < len(chosen):
         raise UsageError(f"a type is asked for twice: {', '.join(preset.name for preset in chosen)}")
     paths = output_paths(model.name, [preset.name for preset in chosen], output)
     outputs = tuple(
-        plan_output(model, replace(recipe, preset=preset), layout, via_preset, path, importance, imatrix_name)
+        plan_output(model, replace(recipe, preset=preset), layout, via_preset, path, wanted, importance, imatrix_name)
         for preset, path in zip(chosen, paths, strict=True)
     )
     return Plan(model, outputs, importance)

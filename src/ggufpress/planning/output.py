@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,18 @@ from typing import Any
 from ggufpress.arch.decoder import FILE_TYPE
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UsageError
-from ggufpress.gguf.header import TensorInfo, data_offsets, encode_header, padded
-from ggufpress.gguf.values import Metadata, u32
+from ggufpress.gguf.carried import carried_metadata, set_last
+from ggufpress.gguf.placed import PlacedFile
+from ggufpress.gguf.shards import check_paths
+from ggufpress.gguf.values import Metadata, Value, u32
 from ggufpress.imatrix.keys import imatrix_keys
 from ggufpress.imatrix.matrix import Entry, ImportanceMatrix
 from ggufpress.mapping import Derived
+from ggufpress.planning.container import PLAIN, Container
+from ggufpress.planning.files import planned_files
 from ggufpress.planning.model import QUANTIZATION_VERSION, Model
-from ggufpress.presets import BY_NAME, Preset
+from ggufpress.planning.stored import check_conversions
+from ggufpress.presets import BY_NAME, COPY, Preset
 from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import Decision, Recipe, choose_types, converter_type, stripped
 
@@ -82,7 +87,10 @@ class PlannedTensor:
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """One output file. `header` holds all bytes before the data section."""
+    """One output. `files` are the one at `path`, or shards that are named after it; `tensors` are those of all files.
+
+    The offset of a tensor counts in its file.
+    """
 
     path: Path
     recipe: Recipe
@@ -90,12 +98,17 @@ class OutputPlan:
     via: Preset | None
     metadata: Metadata
     tensors: tuple[PlannedTensor, ...]
-    header: bytes
+    files: tuple[PlacedFile[PlannedTensor], ...]
 
     @property
     def preset(self) -> Preset:
         """The preset that names the file's type."""
         return self.recipe.preset
+
+    @property
+    def header(self) -> bytes:
+        """All bytes of the first file before its data section."""
+        return self.files[0].header
 
     @cached_property
     def data_bytes(self) -> int:
@@ -104,9 +117,8 @@ class OutputPlan:
 
     @cached_property
     def file_bytes(self) -> int:
-        """Size of the file."""
-        last = self.tensors[-1]
-        return len(self.header) + padded(last.offset + last.nbytes)
+        """Size of all files."""
+        return sum(file.file_bytes for file in self.files)
 
     @property
     def bpw(self) -> float:
@@ -135,6 +147,7 @@ class OutputPlan:
             "data_bytes": self.data_bytes,
             "file_bytes": self.file_bytes,
             "bpw": round(self.bpw, 4),
+            "files": [{"path": str(file.path), "bytes": file.file_bytes} for file in self.files],
             "tensors": [tensor.to_json() for tensor in self.tensors],
         }
 
@@ -145,32 +158,55 @@ def plan_output(
     layout: str,
     via: Preset,
     path: Path,
+    wanted: Container = PLAIN,
     importance: ImportanceMatrix | None = None,
     imatrix_name: str | None = None,
 ) -> OutputPlan:
-    """The file that holds `model` by `recipe` at `path`. Raises UsageError, UnsupportedError or ImatrixError.
+    """The file that holds `model` by `recipe` at `path`, or its shards.
 
-    `imatrix_name` stands in the file for the path of `importance`.
+    `imatrix_name` stands in the file for the path of `importance`. Raises UsageError, UnsupportedError or ImatrixError.
     """
-    layout = resolved_layout(layout, recipe, importance)
+    layout = resolved_layout(model.layout(layout), recipe, importance)
     quantizer = layout == "quantize"
-    metadata = {**model.metadata, FILE_TYPE: u32(recipe.preset.ftype)}
+    preset = recipe.preset
+    ftype = preset.ftype
+    if preset is COPY:
+        ftype = via.ftype if model.file_type is None else model.file_type
+    metadata = dict(model.metadata)
+    # for some families llama.cpp's converter writes no file type
+    if FILE_TYPE in metadata:
+        metadata[FILE_TYPE] = u32(ftype)
     if quantizer:
+        metadata = carried_metadata(metadata)
         # llama-quantize sets these again, which moves them to the end
-        again = {key: metadata[key] for key in (QUANTIZATION_VERSION, FILE_TYPE)}
-        again |= imatrix_keys(importance, imatrix_name) if importance else {}
-        for key, value in again.items():
-            metadata.pop(key, None)
-            metadata[key] = value
-    decided = decide(model, recipe, layout, via, importance)
-    placed: list[PlannedTensor] = []
-    for (tensor, choice, before, nbytes), offset in zip(decided, data_offsets(row[-1] for row in decided), strict=True):
+        for key, value in (
+            (QUANTIZATION_VERSION, u32(2)),
+            (FILE_TYPE, u32(ftype)),
+            *model.overrides,
+            *(imatrix_keys(importance, imatrix_name).items() if importance else ()),
+            *_layers_left(model),
+        ):
+            set_last(metadata, key, value)
+    decided = decide(model, recipe, layout, via, importance, in_order=wanted.keep_split)
+    if model.stored:
+        types = ((tensor.name, before, choice.qtype) for tensor, choice, before, _ in decided)
+        check_conversions(types, preset.name, allow_requantize=wanted.allow_requantize)
+    tensors = []
+    for tensor, choice, before, nbytes in decided:
         shape = stripped(tensor.shape) if quantizer else tensor.shape
-        entry = importance.entries[tensor.name] if importance and choice.importance == "entry" else None
-        placed.append(PlannedTensor(tensor, shape, before, offset, nbytes, choice, entry))
-    infos = [TensorInfo(tensor.name, tensor.shape, tensor.qtype, tensor.offset) for tensor in placed]
-    header = encode_header(metadata, infos)
-    return OutputPlan(path, recipe, layout, via if quantizer else None, metadata, tuple(placed), header)
+        used = importance if choice.importance == "entry" else None
+        entry = used.entries[model.origins.get(tensor.name, tensor.name)] if used else None
+        tensors.append(PlannedTensor(tensor, shape, before, 0, nbytes, choice, entry))
+    files = planned_files(model, path, metadata, tensors, wanted)
+    if model.stored:
+        check_paths(model.stored, [file.path for file in files])
+    placed = tuple(tensor for file in files for tensor in file.tensors)
+    return OutputPlan(path, recipe, layout, via if quantizer else None, metadata, placed, files)
+
+
+def _layers_left(model: Model) -> list[tuple[str, Value]]:
+    """The number of layers where some were pruned: under the name of the architecture that llama.cpp sees."""
+    return [] if model.layers_left is None else [(f"{model.facts.arch}.block_count", u32(model.layers_left))]
 
 
 def decide(
@@ -179,20 +215,36 @@ def decide(
     layout: str = "auto",
     via: Preset = BY_NAME["F32"],
     importance: ImportanceMatrix | None = None,
+    *,
+    in_order: bool = False,
 ) -> list[tuple[Derived, Decision, QType, int]]:
-    """Each tensor in file order with its decision, the type whose rounding it takes on the way, and its bytes."""
-    if resolved_layout(layout, recipe, importance) == "convert":
-        decided = [(tensor, converter_type(tensor.name, tensor.shape, recipe.preset), F32) for tensor in model.tensors]
+    """Each tensor in file order with its decision, the type whose rounding it takes on the way, and its bytes.
+
+    `in_order`: the file's order is that of the source.
+    """
+    preset = recipe.preset
+    if resolved_layout(model.layout(layout), recipe, importance) == "convert":
+        decided = [
+            (tensor, converter_type(tensor.name, tensor.shape, preset, tensor.as_f32), F32) for tensor in model.tensors
+        ]
     else:
         by_name = {tensor.name: tensor for tensor in model.tensors}
-        before = {name: converter_type(name, tensor.shape, via).qtype for name, tensor in by_name.items()}
+        before = model.stored_types(via)
         listed = [(name, tensor.shape, before[name]) for name, tensor in by_name.items()]
-        chosen = choose_types(listed, recipe, model.facts, importance.sizes if importance else None)
+        facts = replace(model.facts, imatrix=importance is not None)
+        chosen = choose_types(listed, recipe, facts, _entry_sizes(model, importance), in_order=in_order)
         decided = [(by_name[name], choice, before[name]) for name, choice in chosen.items()]
     return [
         (tensor, choice, before, tensor.n_params // choice.qtype.block * choice.qtype.block_bytes)
         for tensor, choice, before in decided
     ]
+
+
+def _entry_sizes(model: Model, importance: ImportanceMatrix | None) -> dict[str, int]:
+    """How many numbers the matrix has for each tensor, which it knows by the name from before layers were pruned."""
+    entries = importance.entries if importance else {}
+    found = {tensor.name: entries.get(model.origins.get(tensor.name, tensor.name)) for tensor in model.tensors}
+    return {name: entry.n_values for name, entry in found.items() if entry}
 
 
 def resolved_layout(layout: str, recipe: Recipe, importance: ImportanceMatrix | None = None) -> str:

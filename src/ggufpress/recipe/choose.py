@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UnsupportedError, UsageError
 from ggufpress.mixture import LOW, VALUES, ModelFacts, Spot, mixed
+from ggufpress.presets import COPY
 from ggufpress.quant.types import (
     F16,
     IQ1_M,
@@ -68,12 +69,15 @@ def choose_types(
     recipe: Recipe,
     model: ModelFacts,
     importance: Mapping[str, int] | None = None,
+    *,
+    in_order: bool = False,
 ) -> dict[str, Decision]:
     """The decision for each of `tensors` (name, shape, type in the file that llama-quantize would read).
 
-    `importance` tells how many numbers each entry of the importance matrix has. The result is in the order in which
-    llama-quantize writes the tensors. Raises UsageError where a rule matches nothing or a type does not fit, ImatrixError
-    where importance is needed and missing.
+    `importance` tells how many numbers the importance matrix has for them by name; `model.imatrix` that there is one at
+    all. The result is in the order in which llama-quantize writes them: its own, or with `in_order` that of `tensors`.
+    Raises UsageError where a rule matches nothing or a type does not fit, ImatrixError where importance is needed and
+    missing.
     """
     importance = importance or {}
     by_name = {name: (shape, qtype) for name, shape, qtype in tensors}
@@ -84,14 +88,15 @@ def choose_types(
     )
     decisions: dict[str, Decision] = {}
     kept: set[str] = set()
-    for name in quantizer_order(by_name):
+    for name in by_name if in_order else quantizer_order(by_name):
         shape, source = by_name[name]
         reason = kept_because(name, shape, model.arch, leave_output=recipe.leave_output_tensor)
-        if reason:
+        if recipe.preset is COPY or reason:
             kept.add(name)
-            decisions[name] = Decision(
-                source, "llama-quantize keeps it as it is", steps=(Step("may change", f"no: {reason}"),)
+            rule, why = (
+                ("preset COPY", "COPY") if recipe.preset is COPY else ("llama-quantize keeps it as it is", reason)
             )
+            decisions[name] = Decision(source, rule, steps=(Step("may change", f"no: {why}"),))
             continue
         decided = state.decide(name, shape)
         if decided.qtype is not source:
