@@ -17,7 +17,7 @@ from ggufpress import errors
 from ggufpress.arch.registry import DESCRIBE, FAMILIES
 from ggufpress.cli.main import COMMANDS, cli
 from ggufpress.mixture import MIXTURE, RAISES
-from ggufpress.presets import ALIASES, ALL, AUTO, PRESETS
+from ggufpress.presets import ALIASES, ALL, AUTO, COPY, PRESETS
 from ggufpress.quant.types import QTYPES
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -45,7 +45,8 @@ def types() -> str:
     lines = ["# Presets and tensor types\n", "## Presets: what `-q` takes\n",
              "| preset | mostly | bits per weight | `general.file_type` | what for |", "|---|---|---:|---:|---|"]  # fmt: skip
     lines += [f"| {p.name} | {p.qtype} | {p.qtype.bpw:.4g} | {p.ftype} | {p.about} |" for p in PRESETS]
-    lines.append(f"| {AUTO} | | | | BF16 or F16, whichever the checkpoint is stored in |")
+    lines.append(f"| {COPY.name} | | | | {COPY.about} |")
+    lines.append(f"| {AUTO} | | | | BF16 or F16, whichever the checkpoint is stored in; {COPY.name} of a GGUF file |")
     lines.append(f"\nAlso: {', '.join(f'`{alias}` = {name}' for alias, name in ALIASES.items())}.\n")
     lines += ["## Which tensors get another type\n", "Read top to bottom: the first row that matches decides. Presets that need "
               "an importance matrix cannot be asked for yet, but their rules stand here too.\n",

@@ -107,3 +107,12 @@ def test_thousands_of_tensors_with_the_longest_names(tmp_path: Path) -> None:
     (output,) = plan(path, ["Q8_0"]).outputs
     assert {tensor.name for tensor in output.tensors} == set(names)
     assert {tensor.qtype for tensor in output.tensors} == {Q8_0}
+
+
+@pytest.mark.parametrize(
+    ("file", "model"),
+    [("tiny-F16", "tiny"), ("tiny-1.1b-q4_k_m", "tiny-1.1b"), ("tiny-v2", "tiny-v2"), ("F16", "F16"), ("-F16", "-F16")],
+)
+def test_a_model_is_not_called_after_its_type(file: str, model: str, tmp_path: Path) -> None:
+    path = file_with(tmp_path / f"{file}.gguf", [F16])
+    assert plan(path, ["Q8_0"]).outputs[0].path == Path(f"{model}-Q8_0.gguf")
