@@ -86,24 +86,37 @@ NEVER_QUANTIZED = (
 """Parts of names that llama-quantize leaves in the type they have."""
 NEVER_QUANTIZED_NAMES = ("position_embd.weight", "token_types.weight")
 
-CONVERTER_F32 = ("ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight")
+CONVERTER_F32 = (
+    "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight", "ssm_conv1d.weight",
+    "ssm_conv1d_q.weight", "ssm_conv1d_k.weight", "ssm_conv1d_v.weight", "shortconv.conv.weight", "time_mix_first.weight",
+    "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
+    "time_mix_lerp_fused.weight",
+)  # fmt: skip
 """Last parts of names that llama.cpp's converter always stores as F32 (conversion/base.py, `prepare_tensors`)."""
 
 
-def converter_type(name: str, shape: Shape, preset: Preset) -> Decision:
-    """The type that llama.cpp's converter gives a tensor under `--outtype`."""
-    if len(shape) <= 1:
-        return Decision(F32, "one-dimensional tensors stay F32")
-    if name.endswith("_norm.weight"):
-        return Decision(F32, "norms stay F32")
-    if not name.endswith(".weight"):
-        return Decision(F32, "only weights are converted")
-    if re.sub(r"^blk\.\d+\.", "", name) in CONVERTER_F32:
-        return Decision(F32, "routers and embeddings of positions stay F32")
+def converter_type(name: str, shape: Shape, preset: Preset, as_f32: bool | None = None) -> Decision:
+    """The type that llama.cpp's converter gives a tensor under `--outtype`. `as_f32`: the class decides, not the name."""
+    if why := _kept_as_f32(name, shape, as_f32):
+        return Decision(F32, why)
     if not preset.qtype.fits(shape[-1]):
         reason = f"rows of {shape[-1]} are no multiple of {preset.qtype.block}"
         return Decision(F16, f"outtype {preset.name}", f"{preset.qtype} does not fit: {reason}")
     return Decision(preset.qtype, f"outtype {preset.name}")
+
+
+def _kept_as_f32(name: str, shape: Shape, as_f32: bool | None) -> str | None:
+    if len(shape) <= 1:
+        return "one-dimensional tensors stay F32"
+    if name.endswith("_norm.weight"):
+        return "norms stay F32"
+    if as_f32 is not None:
+        return "this class of models keeps it as F32" if as_f32 else None
+    if not name.endswith(".weight"):
+        return "only weights are converted"
+    if re.sub(r"^blk\.\d+\.", "", name) in CONVERTER_F32:
+        return "routers and embeddings of positions stay F32"
+    return None
 
 
 def quantizable(name: str, shape: Shape) -> bool:

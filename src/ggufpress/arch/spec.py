@@ -6,6 +6,7 @@ exactly, and a rule is used or the plan fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ggufpress.arch.gather import Gather
@@ -14,6 +15,7 @@ from ggufpress.gguf.values import Value
 
 LAYER = "{i}"
 EXPERT = "{e}"
+ALL_BELOW = ".*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Rule:
     `gather` takes some of the stored weights, in some order, before `ops`; several rules may share a source that way.
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
+    `layers` are those that have the tensor, all where it is None.
+    A rule that `repeats` uses weights that another rule uses as well.
+    With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
+    `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
+    `stack` is how many tensors `{e}` stands for, where these are not the experts, or their names.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -37,14 +44,24 @@ class Rule:
     required: bool = True
     batch: str | None = None
     gather: Gather | None = None
+    layers: Sequence[int] | None = None
+    repeats: bool = False
+    unless_equal: tuple[str, ...] = ()
+    as_f32: bool | None = None
+    stack: int | tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A tensor of the checkpoint that the GGUF file does not have, and why."""
+    """A tensor of the checkpoint that the GGUF file does not have, and why.
+
+    A `source` that ends in `.*` stands for all tensors whose names begin with what is before the asterisk. `layers` are
+    those that it is about, all where it is None; they may lie beyond the layers of the model.
+    """
 
     source: str
     reason: str
+    layers: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,18 @@ class Constant:
 
     target: str
     values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A metadata key whose value stands in the checkpoint: `value` of the first weight of each tensor `source` names.
+
+    Such keys are written before all others, as llama.cpp's converter meets them while it goes through the weights.
+    """
+
+    key: str
+    source: str
+    value: Callable[[tuple[float, ...]], Value]
 
 
 @dataclass(frozen=True)
@@ -64,6 +93,8 @@ class Arch:
     `vocab` names the way the tokenizer files are read (several: the first for which there are files), `n_vocab` is the
     number of ids of the model; `vocab_keys` are set after the tokenizer's keys, whatever its files say.
     `pooled`: the sentence-transformers files beside the model say how its outputs are pooled.
+    `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py).
+    `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
     name: str
@@ -78,3 +109,6 @@ class Arch:
     constants: tuple[Constant, ...] = ()
     vocab_keys: tuple[tuple[str, Value], ...] = ()
     pooled: bool = False
+    prefixes: tuple[tuple[str, str], ...] = ()
+    stored: tuple[Stored, ...] = ()
+    leading: tuple[tuple[str, Value], ...] = ()

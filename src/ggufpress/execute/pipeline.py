@@ -12,15 +12,16 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 from ggufpress.errors import CheckpointError, GgufError, InputError
 from ggufpress.execute.converting import convert, loaded, squared_error
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
+from ggufpress.execute.measuring import measured
 from ggufpress.execute.ordered import OrderedHashes
 from ggufpress.execute.partfile import PartFile
-from ggufpress.execute.slabs import Slab, slabs, smallest
+from ggufpress.execute.slabs import Slab, ample, slabs, smallest
 from ggufpress.mapping import Derived
 from ggufpress.planning import Plan, PlannedTensor
 from ggufpress.source.reading import TensorReader
@@ -79,6 +80,11 @@ class _Job:
         numbers = 4 if self.unpacked else 0
         return load_bytes(self.tensor) + numbers + sum(target.planned.qtype.bpw / 8 for target in self.targets)
 
+    @property
+    def wanted(self) -> int:
+        """Buffer bytes that a slab should have."""
+        return max(SLAB_BYTES, int(ample(self.tensor) * self.weight_bytes) + MARGIN)
+
 
 def stream(
     plan: Plan,
@@ -102,6 +108,7 @@ def stream(
     slot_bytes, n_slots = _slots(jobs, memory, threads)
     from_gguf = plan.model.stored is not None
     with TensorReader(error=GgufError if from_gguf else CheckpointError) as reader:
+        jobs = [replace(job, tensor=measured(reader, job.tensor)) for job in jobs]
         run = _Run(jobs, reader, slot_bytes, n_slots, measure, from_gguf, progress, finished)
         run.work(min(threads, n_slots))
     written: list[dict[str, WrittenTensor]] = [{} for _ in plan.outputs]
@@ -136,7 +143,7 @@ def _slots(jobs: Sequence[_Job], memory: int, threads: int) -> tuple[int, int]:
             hint=f"--memory {-(-needed // (1 << 20))}M or more",
         )
     wanted = 2 * threads
-    slot_bytes = max(needed, min(SLAB_BYTES, memory // wanted))
+    slot_bytes = max(needed, min(max(job.wanted for job in jobs), memory // wanted))
     return slot_bytes, min(wanted, memory // slot_bytes)
 
 
@@ -188,7 +195,7 @@ class _Run:
     def _dealing(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Slab]]:
         ahead: deque[tuple[_Job, Slab]] = deque()
         for job in jobs:
-            for slab in slabs(job.tensor, int((self._slot_bytes - MARGIN) / job.weight_bytes)):
+            for slab in slabs(job.tensor, int((min(self._slot_bytes, job.wanted) - MARGIN) / job.weight_bytes)):
                 for piece in slab.pieces:
                     self._reader.advise(piece.ref, piece.start, piece.nbytes)
                 ahead.append((job, slab))

@@ -38,6 +38,11 @@ def smallest(tensor: Derived) -> int:
     return tensor.period * prod(tensor.shape[1:])
 
 
+def ample(tensor: Derived) -> int:
+    """The weights that a slab of `tensor` should hold where its reads would be short otherwise, else 0."""
+    return tensor.gather.ample(tensor.stored_shape) if tensor.gather else 0
+
+
 def slabs(tensor: Derived, max_elements: int) -> Iterator[Slab]:
     """The slabs of `tensor` in order, of at most `max_elements` weights each (but at least `smallest`)."""
     unit = smallest(tensor)

@@ -131,7 +131,10 @@ def plan_output(
     ftype = preset.ftype
     if preset is COPY:
         ftype = via.ftype if model.file_type is None else model.file_type
-    metadata = {**model.metadata, FILE_TYPE: u32(ftype)}
+    metadata = dict(model.metadata)
+    # for some families llama.cpp's converter writes no file type
+    if FILE_TYPE in metadata:
+        metadata[FILE_TYPE] = u32(ftype)
     if quantizer:
         metadata = carried_metadata(metadata)
         # llama-quantize sets these again, which moves them to the end
@@ -170,7 +173,9 @@ def decide(
     `in_order`: the file's order is that of the source.
     """
     if resolved_layout(model.layout(layout), preset) == "convert":
-        decided = [(tensor, converter_type(tensor.name, tensor.shape, preset), F32) for tensor in model.tensors]
+        decided = [
+            (tensor, converter_type(tensor.name, tensor.shape, preset, tensor.as_f32), F32) for tensor in model.tensors
+        ]
     else:
         by_name = {tensor.name: tensor for tensor in model.tensors}
         before = model.stored_types(via)

@@ -16,6 +16,7 @@ from ggufpress import _native
 from ggufpress.arch.registry import describe
 from ggufpress.errors import CheckpointError, GgufError
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
+from ggufpress.execute.measuring import measured
 from ggufpress.execute.slabs import slabs, smallest
 from ggufpress.gguf.shards import GgufSet, qtype_of
 from ggufpress.mapping import Derived, map_tensors
@@ -143,6 +144,7 @@ def _source_tensors(source: Checkpoint | GgufSet) -> Sequence[Derived]:
 
 
 def _error(reader: TensorReader, file: TensorReader, source: Derived, tensor: TensorRef) -> TensorError:
+    source = measured(reader, source)
     stored, qtype = source.dtype, qtype_of(tensor)
     if stored.name in WITHOUT_NUMBERS or qtype.name in WITHOUT_NUMBERS:
         excess = 0.0 if _same_bytes(reader, file, source, tensor) else np.inf
