@@ -42,7 +42,7 @@ LFM2 = config("Lfm2ForCausalLM", "lfm2", block_ff_dim=120, theta=5e5, full_attn_
 LFM2_MOE = config("Lfm2MoeForCausalLM", "lfm2_moe", layer_types=["conv", "full_attention", "conv"], num_dense_layers=1,
                   num_experts=4, num_experts_per_tok=2, moe_intermediate_size=32, conv_L_cache=3, norm_eps=1e-5,
                   num_hidden_layers=3, rope_theta=1e6, use_expert_bias=True) | GPT2_VOCAB  # fmt: skip
-NET: dict[str, Any] = {"linear_num_key_heads": 2, "linear_num_value_heads": 6, "linear_key_head_dim": 8,
+NET: dict[str, Any] = {"linear_num_key_heads": 2, "linear_num_value_heads": 6, "linear_key_head_dim": 16,
                        "linear_value_head_dim": 16, "linear_conv_kernel_dim": 4, "head_dim": 16}  # fmt: skip
 SPARSE: dict[str, Any] = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32,
                           "shared_expert_intermediate_size": 64}  # fmt: skip
@@ -53,7 +53,9 @@ QWEN35_TEXT = without(BASE | NET | GPT2_VOCAB, "architectures") | {
 }  # fmt: skip
 QWEN35 = {"architectures": ["Qwen3_5ForConditionalGeneration"], "model_type": "qwen3_5", "text_config": QWEN35_TEXT,
           "vision_config": {"depth": 1}, "tie_word_embeddings": True}  # fmt: skip
-QWEN35_MOE = config("Qwen3_5MoeForCausalLM", "qwen3_5_moe_text", **NET, **SPARSE, layer_types=["linear_attention"] * 2,
+QWEN35_MOE = config("Qwen3_5MoeForCausalLM", "qwen3_5_moe_text", **NET, **SPARSE, full_attention_interval=2,
+                    mtp_num_hidden_layers=1, rope_parameters={
+                        "rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 1, 1], "partial_rotary_factor": 0.5},
                     ) | GPT2_VOCAB | {"linear_num_value_heads": 2}  # fmt: skip
 WORLD = "".join(f"{i + 1} {bytes([i])!r} 1\n" for i in range(256)) + "257 '\\r\\n' 2\n258 \"'s\" 2\n259 '\\u00df\\x41' 3\n"
 RWKV6 = {"architectures": ["Rwkv6ForCausalLM"], "model_type": "rwkv6", "hidden_size": 32, "intermediate_size": None,
@@ -66,15 +68,16 @@ RWKV7 = {"architectures": ["Rwkv7ForCausalLM"], "model_type": "rwkv7", "hidden_s
 ARWKV7 = config("RwkvHybridForCausalLM", "rwkv_hybrid", head_size=16, wkv_version=7, wkv_has_gate=False)
 PLAMO_TOKENS = "\n".join(json.dumps([token, -float(i), kind]) for i, (token, kind) in enumerate(
     [("<|plamo:unk|>", "UNKNOWN"), ("<|plamo:bos|>", "CONTROL"), ("<|plamo:eos|>", "CONTROL"), ("<|plamo:pad|>", "CONTROL"),
-     ("<|plamo:op|>", "CONTROL"), ("<|plamo:x|>", "NORMAL"), ("<0x0A>", "BYTE"), ("ん", "NORMAL")]
+     ("<|plamo:op|>", "CONTROL"), ("<|plamo:x|>", "NORMAL"), ("ん", "NORMAL"), ("a", "NORMAL"), ("ab", "NORMAL")]
+    + [(f"<0x{i:02X}>", "BYTE") for i in range(256)]
 )) + "\n"  # fmt: skip
 PLAMO_FILES = {"tokenizer.jsonl": PLAMO_TOKENS, "tokenizer_config.json": {
     "bos_token": "<|plamo:bos|>", "eos_token": "<|plamo:eos|>", "pad_token": "<|plamo:pad|>", "unk_token": "<|plamo:unk|>",
     "chat_template": "{{ messages }}"}}  # fmt: skip
 PLAMO2 = {"architectures": ["Plamo2ForCausalLM"], "model_type": "plamo2", "hidden_size": 64, "intermediate_size": 96,
           "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size_per_head": 16,
-          "mamba_num_heads": 4, "mamba_d_state": 8, "mamba_step": 2, "vocab_size": 16}  # fmt: skip
-PLAMO3 = config("Plamo3ForCausalLM", "plamo3", head_dim=16, window_size=64, sliding_window_pattern=8, vocab_size=16,
+          "mamba_num_heads": 4, "mamba_d_state": 8, "mamba_step": 2, "vocab_size": 272}  # fmt: skip
+PLAMO3 = config("Plamo3ForCausalLM", "plamo3", head_dim=16, window_size=64, sliding_window_pattern=8, vocab_size=272,
                 rope_scaling_factor=4, initial_context_length=128, rope_theta=10000)  # fmt: skip
 KIMI = config("KimiLinearForCausalLM", "kimi_linear", num_experts=4, num_experts_per_token=2, moe_intermediate_size=32,
               num_shared_experts=1, first_k_dense_replace=1, routed_scaling_factor=2.5, kv_lora_rank=32, q_lora_rank=None,
@@ -85,7 +88,7 @@ KIMI = config("KimiLinearForCausalLM", "kimi_linear", num_experts=4, num_experts
 NEMOTRON = config("NemotronHForCausalLM", "nemotron_h", hybrid_override_pattern="M*-", mamba_num_heads=8, mamba_head_dim=16,
                   ssm_state_size=8, conv_kernel=4, n_groups=2, expand=2, attention_head_dim=16, num_hidden_layers=3,
                   layer_norm_epsilon=1e-5) | GPT2_VOCAB | {"vocab_size": 50261}  # fmt: skip
-NEMOTRON_MOE = NEMOTRON | {
+NEMOTRON_MOE = NEMOTRON | GPT2_VOCAB | {
     "hybrid_override_pattern": "ME*", "num_experts_per_tok": 2, "n_routed_experts": 4, "moe_intermediate_size": 32,
     "moe_shared_expert_intermediate_size": 48, "n_shared_experts": 1, "norm_topk_prob": True, "routed_scaling_factor": 2.5,
     "n_group": 1, "topk_group": 1, "moe_latent_size": 16, "num_nextn_predict_layers": 1, "head_dim": 16,
@@ -206,12 +209,13 @@ def arwkv7() -> Shapes:
     for i in range(2):
         hf = f"model.layers.{i}"
         found |= norm(f"{hf}.input_layernorm", 64) | norm(f"{hf}.post_attention_layernorm", 64)
-        found |= r.rwkv7(f"{hf}.self_attn.time_mixer", 64, mixed="rwkva") | feed_forward(f"{hf}.mlp", 64, 96, r.GATED)
+        found |= r.rwkv7(f"{hf}.self_attn.time_mixer", 64, mixed="rwkva", ranks=(64, 64, 32, 0))
+        found |= feed_forward(f"{hf}.mlp", 64, 96, r.GATED)
     return found
 
 
 def plamo(n: int) -> Shapes:
-    found = r.ends(16, 64, "model.embed_tokens", "model.norm")
+    found = r.ends(272, 64, "model.embed_tokens", "model.norm")
     for i in range(2):
         hf = f"model.layers.layers.{i}"
         for name in ("pre_mixer_norm", "post_mixer_norm", "pre_mlp_norm", "post_mlp_norm"):
@@ -258,8 +262,8 @@ def kimi() -> Shapes:
     return found
 
 
-def nemotron(pattern: str, mtp: bool = False) -> Shapes:
-    found = r.ends(50261, 32, "backbone.embeddings", "backbone.norm_f", "lm_head")
+def nemotron(pattern: str, n_vocab: int, mtp: bool = False) -> Shapes:
+    found = r.ends(n_vocab, 32, "backbone.embeddings", "backbone.norm_f", "lm_head")
     for i, kind in enumerate(pattern):
         hf = f"backbone.layers.{i}"
         found |= norm(f"{hf}.norm", 32) | nemotron_mixer(f"{hf}.mixer", kind)
@@ -309,8 +313,8 @@ CASES = [
     TinyCase("qwen3-next-mtp", QWEN3_NEXT, "gpt-2", tensors=qwen_next(QWEN3_NEXT, "lf", True, "mtp", head="lm_head")),
     TinyCase("qwen3.5-vision-mtp", QWEN35, "gpt-2", tensors=VISION | qwen_next(
         QWEN35_TEXT, "lf", False, "mtp", prefix="model.language_model.")),
-    TinyCase("qwen3.5-moe-stacked", QWEN35_MOE | {"full_attention_interval": 3, "mtp_num_hidden_layers": 1}, "gpt-2", dtype="F16",
-             tensors=qwen_next(QWEN35_MOE, "ll", False, "mtp", stacked=True)),
+    TinyCase("qwen3.5-moe-stacked", QWEN35_MOE, "gpt-2", dtype="F16",
+             tensors=qwen_next(QWEN35_MOE, "lf", False, "mtp", stacked=True)),
     TinyCase("rwkv6-halved", RWKV6, "none", files={"rwkv_vocab_v20230424.txt": WORLD}, tensors=r.rwkv6(3, 32, 96, 288)),
     TinyCase("rwkv6-f16", RWKV6 | {"rescale_every": 2, "intermediate_size": 96}, "none", dtype="F16",
              files={"rwkv_vocab_v20230424.txt": WORLD, "tokenizer_config.json": {"chat_template": "{{ x }}", "unk_token": "a"}},
@@ -322,6 +326,13 @@ CASES = [
     TinyCase("plamo2", PLAMO2, "none", files=PLAMO_FILES, tensors=plamo(2)),
     TinyCase("plamo3", PLAMO3, "none", files=PLAMO_FILES, dtype="F16", tensors=plamo(3)),
     TinyCase("kimi-linear", KIMI, "gpt-2", tensors=kimi()),
-    TinyCase("nemotron-h", NEMOTRON, "gpt-2", tensors=nemotron("M*-")),
-    TinyCase("nemotron-h-moe-mtp", NEMOTRON_MOE, "gpt-2", dtype="F32", tensors=nemotron("ME*", mtp=True)),
+    TinyCase("nemotron-h", NEMOTRON, "gpt-2", tensors=nemotron("M*-", 50261)),
+    TinyCase("nemotron-h-moe-mtp", NEMOTRON_MOE, "gpt-2", dtype="F32", tensors=nemotron("ME*", 50304, mtp=True)),
 ]  # fmt: skip
+
+RUNNABLE = (
+    "mamba-original", "falcon-h1-factors", "jamba-no-rank", "granite-hybrid-dense", "granite-hybrid-no-mamba",
+    "lfm2-first-keys", "lfm2-moe", "qwen3-next-mtp", "qwen3.5-moe-stacked", "rwkv6-halved", "rwkv6-qwen2", "rwkv7-matrices",
+    "arwkv7-no-gate", "kimi-linear", "nemotron-h-moe-mtp",
+)  # fmt: skip
+"""Cases that llama.cpp loads and runs; the others have sizes, or a vocabulary, that it has no use for."""

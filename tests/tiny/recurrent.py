@@ -92,9 +92,15 @@ def delta_layer(config: dict[str, Any], hf: str, *, full: bool, together: bool, 
         found |= norm(f"{hf}.self_attn.q_norm", head_dim) | norm(f"{hf}.self_attn.k_norm", head_dim)
     else:
         net = f"{hf}.linear_attn"
-        found |= {f"{net}.A_log": (n_value,), f"{net}.dt_bias": (n_value,), f"{net}.conv1d.weight": (keys + inner, 1, 4)}
+        found |= {
+            f"{net}.A_log": (n_value,),
+            f"{net}.dt_bias": (n_value,),
+            f"{net}.conv1d.weight": (keys + inner, 1, 4),
+        }
         if together:
-            found |= linear(f"{net}.in_proj_qkvz", keys + 2 * inner, n_embd) | linear(f"{net}.in_proj_ba", 2 * n_value, n_embd)
+            found |= linear(f"{net}.in_proj_qkvz", keys + 2 * inner, n_embd) | linear(
+                f"{net}.in_proj_ba", 2 * n_value, n_embd
+            )
         else:
             found |= linear(f"{net}.in_proj_qkv", keys + inner, n_embd) | linear(f"{net}.in_proj_z", inner, n_embd)
             found |= linear(f"{net}.in_proj_a", n_value, n_embd) | linear(f"{net}.in_proj_b", n_value, n_embd)
@@ -144,14 +150,14 @@ def mixing(hf: str, n_embd: int, rank: int, decay: int) -> Shapes:
     }  # fmt: skip
 
 
-def rwkv7(hf: str, n_embd: int, parts: str = "receptance key value output", mixed: str = "rwkvag") -> Shapes:
-    """RWKV 7's time mixing with matrices of its own; `mixed` are the vectors x_*, "x" all in one."""
+def rwkv7(hf: str, n_embd: int, mixed: str = "rwkvag", ranks: tuple[int, ...] = (32, 16, 32, 32)) -> Shapes:
+    """RWKV 7's time mixing with matrices of its own; `mixed` are the vectors x_*, "x" all in one; `ranks` those of w a v g."""
     found: Shapes = {f"{hf}.{x}": (1, 1, n_embd) for x in ("k_k", "k_a", "w0", "a0", "v0")}
     found |= {f"{hf}.r_k": (n_embd // 16, 16)}
-    for x, rank in (("w", 16), ("a", 16), ("v", 8), ("g", 24)):
+    for x, rank in zip("wavg", ranks, strict=True):
         if x != "g" or "g" in mixed or mixed == "x":
             found |= {f"{hf}.{x}1": (n_embd, rank), f"{hf}.{x}2": (rank, n_embd)}
     found |= {f"{hf}.x_x": (6, n_embd)} if mixed == "x" else {f"{hf}.x_{x}": (1, 1, n_embd) for x in mixed}
-    for part in parts.split():
+    for part in ("receptance", "key", "value", "output"):
         found |= linear(f"{hf}.{part}", n_embd, n_embd)
     return found
