@@ -146,16 +146,23 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
 
 def _n_sources(arch: Arch) -> int:
     return sum(
-        (len(_layers(rule, arch)) if LAYER in rule.source else 1) * (arch.n_expert if EXPERT in rule.source else 1)
+        (len(_layers(rule, arch)) if LAYER in rule.source else 1)
+        * (_experts(rule, arch) if EXPERT in rule.source else 1)
         for rule in arch.rules
     )
+
+
+def _experts(rule: Rule, arch: Arch) -> int:
+    return arch.n_expert if rule.n_expert is None else rule.n_expert
 
 
 def _instances(arch: Arch) -> Iterator[_Instance]:
     for rule in arch.rules:
         for source, layer in _per_layer(rule.source, _layers(rule, arch)):
             names = (
-                tuple(source.replace(EXPERT, str(e)) for e in range(arch.n_expert)) if EXPERT in source else (source,)
+                tuple(source.replace(EXPERT, str(e)) for e in range(_experts(rule, arch)))
+                if EXPERT in source
+                else (source,)
             )
             target = rule.target.replace(LAYER, str(layer))
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)

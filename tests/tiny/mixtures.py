@@ -30,7 +30,12 @@ def experts(hf: str, n_expert: int, n_embd: int, n_ff: int, names: str = GATED) 
 
 
 def deepseek_experts(
-    layers: Iterable[int], n_expert: int, n_embd: int, n_ff: int, n_shared: int = 1, bias: str = "gate.e_score_correction_bias"
+    layers: Iterable[int],
+    n_expert: int,
+    n_embd: int,
+    n_ff: int,
+    n_shared: int = 1,
+    bias: str = "gate.e_score_correction_bias",
 ) -> Shapes:
     """Router, experts and shared experts under DeepSeek's names."""
     found: Shapes = {}

@@ -29,7 +29,13 @@ def stacks(
     """The three stacks of the experts under `hf`, written together; `names` are those of their matrices."""
     shapes = {"gate": (n_expert, n_ff, n_embd), "up": (n_expert, n_ff, n_embd), "down": (n_expert, n_embd, n_ff)}
     return tuple(
-        Rule(f"{BLK}.ffn_{part}_{suffix}.weight", f"{hf}.{EXPERT}.{name}.weight", shape=shapes[part], batch=suffix)
+        Rule(
+            f"{BLK}.ffn_{part}_{suffix}.weight",
+            f"{hf}.{EXPERT}.{name}.weight",
+            shape=shapes[part],
+            batch=suffix,
+            n_expert=n_expert,
+        )
         for name, part in ((name, PARTS[name]) for name in names.split())
     )
 

@@ -8,14 +8,19 @@ from dataclasses import replace
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.families import (
+    afmoe,
     bailing,
+    bailing2,
     bloom,
     cohere,
     dbrx,
     deepseek,
     deepseek_mla,
     deepseek_sparse,
+    dots1,
+    ernie_moe,
     exaone,
+    exaone_moe,
     falcon,
     gemma,
     glm_moe,
@@ -23,6 +28,8 @@ from ggufpress.arch.families import (
     gpt_oss,
     granite,
     granite_moe,
+    grove_moe,
+    laguna,
     llama,
     llama4,
     minimax,
@@ -33,6 +40,7 @@ from ggufpress.arch.families import (
     qwen,
     qwen_moe,
     seed_oss,
+    smallthinker,
     stablelm,
     starcoder2,
 )
@@ -73,6 +81,14 @@ FAMILIES = (
     bailing,
     glm_moe,
     deepseek_sparse,
+    dots1,
+    grove_moe,
+    afmoe,
+    smallthinker,
+    ernie_moe,
+    exaone_moe,
+    bailing2,
+    laguna,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
