@@ -141,29 +141,28 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
         for c in arch.constants
     ]
     ordered = [derived[target] for target in _converter_order(made, index)]
-    return TensorMap((*constants, *ordered), tuple((name, drops[name]) for name in index if name in drops))
+    return TensorMap(
+        (*constants, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
+    )
 
 
 def _n_sources(arch: Arch) -> int:
     return sum(
         (len(_layers(rule, arch)) if LAYER in rule.source else 1)
-        * (_experts(rule, arch) if EXPERT in rule.source else 1)
+        * (_stacked(arch, rule) if EXPERT in rule.source else 1)
         for rule in arch.rules
     )
 
 
-def _experts(rule: Rule, arch: Arch) -> int:
-    return arch.n_expert if rule.n_expert is None else rule.n_expert
+def _stacked(arch: Arch, rule: Rule) -> int:
+    return arch.n_expert if rule.stack is None else rule.stack
 
 
 def _instances(arch: Arch) -> Iterator[_Instance]:
     for rule in arch.rules:
         for source, layer in _per_layer(rule.source, _layers(rule, arch)):
-            names = (
-                tuple(source.replace(EXPERT, str(e)) for e in range(_experts(rule, arch)))
-                if EXPERT in source
-                else (source,)
-            )
+            stack = range(_stacked(arch, rule)) if EXPERT in source else range(1)
+            names = tuple(source.replace(EXPERT, str(e)) for e in stack)
             target = rule.target.replace(LAYER, str(layer))
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
 

@@ -34,7 +34,7 @@ def stacks(
             f"{hf}.{EXPERT}.{name}.weight",
             shape=shapes[part],
             batch=suffix,
-            n_expert=n_expert,
+            stack=n_expert,
         )
         for name, part in ((name, PARTS[name]) for name in names.split())
     )

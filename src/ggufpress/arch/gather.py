@@ -309,6 +309,43 @@ class Then:
         return f"{self.first}, {self.second}"
 
 
+@dataclass(frozen=True, slots=True)
+class FirstRows:
+    """The first rows, of an embedding that is padded: (rows, cols) -> (count, cols). Fewer stay as they are."""
+
+    count: int
+    spread: ClassVar[int] = 1
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """As many rows as are kept."""
+        if not shape:
+            raise MappingError("a single number has no rows")
+        return (min(self.count, shape[0]), *shape[1:])
+
+    def runs(self, shape: Shape, first: int, count: int) -> Iterator[tuple[int, int]]:
+        """One run."""
+        yield first, count
+
+    def limit(self, shape: Shape) -> int:
+        """None: nothing moves."""
+        return 0
+
+    def ample(self, shape: Shape) -> int:
+        """Any number."""
+        return 0
+
+    def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
+        """All that are wanted."""
+        return 1, [range(1)]
+
+    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
+        """As they are."""
+        return weights
+
+    def __str__(self) -> str:
+        return f"first-rows({self.count})"
+
+
 def leftover(gathers: list[Gather | None], shape: Shape) -> str | None:
     """What is wrong where one stored tensor of `shape` makes several: used twice, or in part never; None if all is well."""
     taken = [gather.taken(shape) for gather in gathers if gather]

@@ -29,8 +29,8 @@ class Rule:
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
     `layers` are those that have the tensor, all where it is None.
-    `n_expert`: how many experts a source with `{e}` has, where they are not all of the model's.
     `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
+    `stack` is how many tensors `{e}` stands for, where these are not the experts.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -43,8 +43,8 @@ class Rule:
     batch: str | None = None
     gather: Gather | None = None
     layers: Sequence[int] | None = None
-    n_expert: int | None = None
     as_f32: bool | None = None
+    stack: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from ggufpress.arch.registry import describe
-from ggufpress.arch.spec import Arch
 from ggufpress.gguf.values import Metadata, text, u32
 from ggufpress.mapping import Derived, TensorMap, map_tensors
 from ggufpress.metadata.general import general_metadata
@@ -69,8 +69,8 @@ def read_model(checkpoint: Checkpoint) -> Model:
     """
     arch = describe(checkpoint)
     tensors = map_tensors(checkpoint, arch)
-    vocab = read_vocab(checkpoint, _vocab_kind(checkpoint, arch), arch.n_vocab)
-    keys: Metadata = {"general.architecture": text(arch.name)}
+    vocab = read_vocab(checkpoint, arch.vocab, arch.n_vocab)
+    keys: Metadata = {"general.architecture": text(arch.name), **dict(arch.leading)}
     keys.update(general_metadata(checkpoint, parameter_counts(tensors.tensors)))
     keys.update(arch.metadata)
     keys[QUANTIZATION_VERSION] = u32(2)
@@ -83,16 +83,19 @@ def read_model(checkpoint: Checkpoint) -> Model:
         metadata=keys,
         tensors=tensors.tensors,
         dropped=tensors.dropped,
-        own_type=detected_preset(checkpoint),
+        own_type=detected_preset(checkpoint, {name for name, _ in tensors.dropped}),
         vocab=vocab,
         notes=_notes(tensors, vocab),
     )
 
 
-def detected_preset(checkpoint: Checkpoint) -> Preset:
-    """What the converter's `--outtype auto` chooses: by the first half-precision matrix, F16 where there is none."""
+def detected_preset(checkpoint: Checkpoint, dropped: Container[str] = ()) -> Preset:
+    """What the converter's `--outtype auto` chooses: by the first half-precision matrix, F16 where there is none.
+
+    Matrices that are `dropped` do not count.
+    """
     for ref in checkpoint.tensors.values():
-        if len(ref.shape) >= 2 and ref.dtype in ("F16", "BF16"):
+        if len(ref.shape) >= 2 and ref.name not in dropped and ref.dtype in ("F16", "BF16"):
             return BY_NAME[ref.dtype]
     return BY_NAME["F16"]
 
@@ -110,13 +113,6 @@ def parameter_counts(tensors: tuple[Derived, ...]) -> ParameterCounts:
         else:
             shared += tensor.n_params
     return ParameterCounts(total, shared, expert, expert_sum // n_expert_tensors if n_expert_tensors else 0)
-
-
-def _vocab_kind(checkpoint: Checkpoint, arch: Arch) -> str:
-    """How the tokenizer is read: `spm-or-bpe` is SentencePiece where there is a tokenizer.model, else byte-level BPE."""
-    if arch.vocab != "spm-or-bpe":
-        return arch.vocab
-    return "spm" if checkpoint.has("tokenizer.model") else "bpe"
 
 
 def _notes(tensors: TensorMap, vocab: Vocab) -> tuple[str, ...]:

@@ -113,11 +113,14 @@ def plan_output(model: Model, preset: Preset, layout: str, via: Preset, path: Pa
     """The file that holds `model` as `preset` at `path`. Raises UsageError or UnsupportedError."""
     layout = resolved_layout(layout, preset)
     quantizer = layout == "quantize"
-    metadata = {**model.metadata, FILE_TYPE: u32(preset.ftype)}
+    metadata = dict(model.metadata)
     if quantizer:
         # llama-quantize sets these two again, which moves them to the end
-        for key in (QUANTIZATION_VERSION, FILE_TYPE):
-            metadata[key] = metadata.pop(key)
+        metadata[QUANTIZATION_VERSION] = metadata.pop(QUANTIZATION_VERSION)
+        metadata.pop(FILE_TYPE, None)
+    # for some families llama.cpp's converter writes no file type
+    if quantizer or FILE_TYPE in metadata:
+        metadata[FILE_TYPE] = u32(preset.ftype)
     decided = decide(model, preset, layout, via)
     placed: list[PlannedTensor] = []
     for (tensor, choice, before, nbytes), offset in zip(decided, data_offsets(row[-1] for row in decided), strict=True):

@@ -13,9 +13,12 @@ from ggufpress.vocab.token_table import TokenTable, TokenType, added_token, chec
 from ggufpress.vocab.tokenizer_files import TokenizerFiles
 
 
-def read_bpe(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, PreTokenizer, tuple[str, ...]]:
+def read_bpe(
+    files: TokenizerFiles, n_vocab: int | None, *, as_stated: bool = False
+) -> tuple[TokenTable, PreTokenizer, tuple[str, ...]]:
     """The vocabulary padded to `n_vocab`, its pre-tokenizer, and notes about how it was read.
 
+    `as_stated`: added tokens are control tokens where they are marked so, and are not normalized.
     Raises TokenizerError where a token lies outside of `n_vocab` or the pre-tokenizer is unknown.
     Source: conversion/base.py, get_vocab_base.
     """
@@ -32,7 +35,7 @@ def read_bpe(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, Pr
             hint="vocab_size in config.json, the embedding and the tokenizer must be of one model",
         )
     pre = recognise(tokenizer.encode(CHECK_TEXT), split_rules(files), str(source))
-    table = _table(tokenizer, vocab, n_vocab)
+    table = _table(tokenizer, vocab, n_vocab, as_stated)
     notes = (*tokenizer.notes, pre.how)
     if n_vocab > len(vocab):
         notes += (f"{n_vocab - len(vocab)} unused tokens pad the vocabulary to {n_vocab}",)
@@ -45,13 +48,16 @@ def split_rules(files: TokenizerFiles) -> Mapping[str, Any]:
     return {key: stated.get(key) for key in RULES}
 
 
-def _table(tokenizer: FastTokenizer, vocab: Mapping[str, int], n_vocab: int) -> TokenTable:
+def _table(tokenizer: FastTokenizer, vocab: Mapping[str, int], n_vocab: int, as_stated: bool) -> TokenTable:
     tokens: list[str | None] = [None] * n_vocab
     types: list[int] = [TokenType.NORMAL] * n_vocab
     for text, token_id in vocab.items():
         tokens[token_id] = text
     for token_id, token in tokenizer.added.items():
         text = token.content
+        if as_stated:
+            tokens[token_id], types[token_id] = text, TokenType.CONTROL if token.special else TokenType.USER_DEFINED
+            continue
         # llama.cpp looks for added tokens in text that is already normalized.
         if not token.normalized:
             text = tokenizer.decode(tokenizer.encode(text, add_special_tokens=False))

@@ -9,6 +9,8 @@ from ggufpress.errors import UnsupportedError, UsageError
 from ggufpress.gguf.values import Metadata, Value, flag, text
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab.bpe import read_bpe
+from ggufpress.vocab.family_kinds import FAMILY_KINDS, FamilyKind
+from ggufpress.vocab.mixture_kinds import MIXTURE_KINDS
 from ggufpress.vocab.special import special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
 from ggufpress.vocab.spm_from_json import is_spm_json, read_spm_json
@@ -109,11 +111,20 @@ def _spm_or_bpe(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
     return _spm(files, n_vocab) if files.has(MODEL_FILE) else _bpe(files, n_vocab)
 
 
+def _of_family(read: FamilyKind) -> Callable[[TokenizerFiles, int | None], Vocab]:
+    def vocab(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+        kind, metadata, n_tokens, notes = read(files, n_vocab)
+        return Vocab(kind, tuple(metadata.items()), n_tokens, notes)
+
+    return vocab
+
+
 KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "llama": _llama,
     "spm": _spm,
     "spm-json": _spm_json,
     "bpe": _bpe,
     "spm-or-bpe": _spm_or_bpe,
+    **{name: _of_family(read) for name, read in (*FAMILY_KINDS.items(), *MIXTURE_KINDS.items())},
 }
 """How to read a vocabulary, by the name that an architecture gives. A new kind is a file and a line here."""
