@@ -88,11 +88,11 @@ def _metadata(config: Config, s: Sizes, later: int, n_dense: int) -> dict[str, V
 
 def _pattern(config: Config, n_layer: int) -> tuple[bool, ...] | None:
     pattern = config.find("sliding_window_pattern")
-    if config.find("layer_types") is None and isinstance(pattern, str) and pattern:
+    if config.find("layer_types") is not None:
+        return sliding_layers(config, n_layer, 0)
+    if isinstance(pattern, str) and pattern:
         return tuple(pattern[i % len(pattern)] == "L" for i in range(n_layer))
-    if config.find("layer_types") is None and pattern is None:
-        return None
-    return sliding_layers(config, n_layer, config.optional_integer("sliding_window_pattern") or 0)
+    return None if pattern is None else sliding_layers(config, n_layer, config.positive("sliding_window_pattern"))
 
 
 def _later(s: Sizes, number: int) -> tuple[Rule, ...]:
