@@ -7,14 +7,15 @@ How the checkpoint differs from the GGUF layout:
 2. Grok 1 and 2 have names of their own; norms stand before and behind both halves of a layer.
 3. YaRN's parameters stand in the config itself; "original" is taken for yarn. Some factors have defaults.
 4. The parts of split experts (several files with tensors of one name) cannot be read.
+5. Grok 2 states the model_type git, which transformers knows for another model: its defaults reach the metadata.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/grok.py.
-transformers 4.57.6 has no class for model_type grok-1 or git: the config is read as it stands.
 """
 
 from __future__ import annotations
 
 from ggufpress.arch.config import Config
+from ggufpress.arch.config_classes import ConfigClass, read_through_class, takes_any_rope
 from ggufpress.arch.decoder import decoder_metadata, integers
 from ggufpress.arch.experts import GATE_DOWN_UP, router, stacks
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, computed_frequencies, ends, feed_forward, linear, sizes
@@ -31,9 +32,18 @@ NORMS_2 = {
     "post_ffw_norm": "post_moe_norm",
 }  # fmt: skip
 
+# transformers 4.57.6, models/git/configuration_git.py
+CONFIG_CLASSES = {
+    "git": ConfigClass({
+        "vocab_size": 30522, "hidden_size": 768, "num_hidden_layers": 6, "num_attention_heads": 12,
+        "intermediate_size": 3072, "max_position_embeddings": 1024, "layer_norm_eps": 1e-12,
+    }, refuses=takes_any_rope, renames_type=False, fills_kv_heads=False),
+}  # fmt: skip
 
-def describe(config: Config, hf_class: str) -> Arch:
+
+def describe(raw: Config, hf_class: str) -> Arch:
     """The description of a Grok model. Raises ConfigError for a config that does not make sense."""
+    config = read_through_class(raw, CONFIG_CLASSES)
     s = sizes(config)
     n_expert = config.positive("num_local_experts")
     n_ff = config.positive("moe_intermediate_size", "intermediate_size")

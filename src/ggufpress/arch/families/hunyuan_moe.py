@@ -159,7 +159,8 @@ def _hy3_experts(config: Config, s: Sizes, n_expert: int, n_ff_shared: int) -> t
     one = named(config, f"{hf}.shared_mlp.up_proj.weight", f"{hf}.shared_experts.up_proj.weight")
     return (
         router(n_expert, s.n_embd, gate),
-        score_bias(n_expert, bias),
+        # the converter gives it no suffix where its name does not end in one
+        replace(score_bias(n_expert, bias), target=f"{BLK}.exp_probs_b{'.bias' if 'e_score' in bias else ''}"),
         *stacks(n_expert, config.positive("moe_intermediate_size"), s.n_embd),
         *(feed_forward(s.n_embd, n_ff_shared, one.removesuffix(".up_proj.weight"), "_shexp") if n_ff_shared else ()),
     )
