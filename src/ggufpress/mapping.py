@@ -7,6 +7,7 @@ and every shape is what the config says. Otherwise it fails here, before a weigh
 from __future__ import annotations
 
 import difflib
+import itertools
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,8 +19,9 @@ from ggufpress.arch.ops import Measuring, Op, Shape, compose, stacked_shape
 from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
 from ggufpress.arch.spec import ALL_BELOW, EXPERT, LAYER, Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
-from ggufpress.quant.types import BF16, F16, F32, QType
+from ggufpress.quant.types import BF16, BY_NAME, F16, F32, QType
 from ggufpress.source.checkpoint import Checkpoint, TensorRef
+from ggufpress.source.same_weights import same_weights
 
 SOURCE_TYPES: dict[str, QType] = {"F32": F32, "F16": F16, "BF16": BF16}
 """Data types of safetensors that can be read, and the tensor type that holds them exactly."""
@@ -64,11 +66,16 @@ class Derived:
     @property
     def dtype(self) -> QType:
         """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
-        types = {SOURCE_TYPES[ref.dtype] for ref in self.sources}
+        types = {stored_type(ref) for ref in self.sources}
         computed = BF16 in types and any(op.arithmetic for op in self.ops)
         if len(types) != 1 or computed or any(isinstance(op, Measuring) for op in self.ops):
             return F32
         return types.pop()
+
+
+def stored_type(ref: TensorRef) -> QType:
+    """The type that holds a source exactly: of a checkpoint's data type, or a GGUF file's own."""
+    return SOURCE_TYPES.get(ref.dtype) or BY_NAME[ref.dtype]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,9 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     ]
     made: list[_Instance] = []
     for instance in instances:
+        if reason := _same_as_another(instance, index):
+            drops[instance.sources[0]] = reason
+            continue
         missing = [name for name in instance.sources if name not in index]
         if not missing:
             made.append(instance)
@@ -148,21 +158,22 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
 
 def _n_sources(arch: Arch) -> int:
     return sum(
-        (len(_layers(rule, arch)) if LAYER in rule.source else 1)
-        * (_stacked(arch, rule) if EXPERT in rule.source else 1)
-        for rule in arch.rules
+        (len(_layers(rule, arch)) if LAYER in rule.source else 1) * len(_stacked(arch, rule)) for rule in arch.rules
     )
 
 
-def _stacked(arch: Arch, rule: Rule) -> int:
-    return arch.n_expert if rule.stack is None else rule.stack
+def _stacked(arch: Arch, rule: Rule) -> Sequence[int | str]:
+    """What stands for `{e}` in the names of the sources."""
+    if EXPERT not in rule.source:
+        return range(1)
+    stack = arch.n_expert if rule.stack is None else rule.stack
+    return range(stack) if isinstance(stack, int) else stack
 
 
 def _instances(arch: Arch) -> Iterator[_Instance]:
     for rule in arch.rules:
         for source, layer in _per_layer(rule.source, _layers(rule, arch)):
-            stack = range(_stacked(arch, rule)) if EXPERT in source else range(1)
-            names = tuple(source.replace(EXPERT, str(e)) for e in stack)
+            names = tuple(source.replace(EXPERT, str(e)) for e in _stacked(arch, rule))
             target = rule.target.replace(LAYER, str(layer))
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
 
@@ -240,11 +251,23 @@ def _alternatives(instances: list[_Instance], made: list[_Instance]) -> Iterator
             yield _Problem(f"{target} is made {'by none' if not times[target] else 'more than once'} of {names}")
 
 
+def _same_as_another(instance: _Instance, index: Mapping[str, TensorRef]) -> str | None:
+    """Why a rule is left out whose weights are those of a tensor before it; None for all others."""
+    name = instance.sources[0]
+    if not instance.rule.unless_equal or name not in index:
+        return None
+    for other in itertools.takewhile(name.__ne__, index):
+        known = {index[name].dtype, index[other].dtype} <= SOURCE_TYPES.keys()
+        if other in instance.rule.unless_equal and known and same_weights(index[name], index[other]):
+            return f"its weights are those of {other}"
+    return None
+
+
 def _shared(made: list[_Instance], index: Mapping[str, TensorRef]) -> Iterator[_Problem]:
     """Sources of which some row is used twice or never."""
     users: dict[tuple[str, ...], list[_Instance]] = {}
     for instance in made:
-        if instance.rule.gather or instance.rule.required:
+        if (instance.rule.gather or instance.rule.required) and not instance.rule.repeats:
             users.setdefault(instance.sources, []).append(instance)
     for names, instances in users.items():
         gathers = [instance.rule.gather for instance in instances]

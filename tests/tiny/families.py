@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, experts, newer_experts
+from tests.tiny import dense, experts, more_dense, newer_experts, vision
 from tests.tiny_checkpoints import TinyCase
 
-ROOMS: dict[str, list[TinyCase]] = {"dense": dense.CASES, "experts": experts.CASES + newer_experts.CASES}
+ROOMS: dict[str, list[TinyCase]] = {
+    "dense": dense.CASES,
+    "experts": experts.CASES + newer_experts.CASES,
+    "more_dense": more_dense.CASES,
+    "vision": vision.CASES,
+}
 """Cases by room; the digests of a room are in tests/data/expected/families/ROOM.json.xz."""
 
 FAMILY_CASES = {case.name: case for cases in ROOMS.values() for case in cases}

@@ -55,18 +55,22 @@ class Regroup:
     """Some rows of every group, part by part: with parts a and b, a0 b0 a1 b1 -> a0 a1 b0 b1; with part b, -> b0 b1.
 
     Each part is a range of rows within a group. A tensor of three axes has one group per matrix, and one part is taken.
-    shapes: (groups * width, ...) -> (groups * rows of all parts, ...); (groups, width, cols) -> (groups, rows, cols).
+    The first `kept` rows are no part of any group: they stay where they are.
+    shapes: (kept + groups * width, ...) -> (kept + groups * rows of all parts, ...), or
+    (groups, width, cols) -> (groups, rows, cols).
     """
 
     groups: int
     parts: tuple[tuple[int, int], ...]
+    kept: int = 0
     spread: ClassVar[int] = 1
 
     def width(self, shape: Shape) -> int:
         """Stored rows per group. Raises MappingError where the rows do not divide into groups or a part is not in one."""
         stacked = len(shape) == 3
-        rows = shape[0] * shape[1] if stacked else shape[0]
-        if rows % self.groups or (stacked and (shape[0] != self.groups or len(self.parts) > 1)):
+        rows = shape[0] * shape[1] if stacked else shape[0] - self.kept
+        one_part = shape[0] == self.groups and len(self.parts) == 1 and not self.kept
+        if rows < 0 or rows % self.groups or (stacked and not one_part):
             raise MappingError(f"{list(shape)} does not divide into {self.groups} groups of rows")
         width = rows // self.groups
         if any(not 0 <= start < stop <= width for start, stop in self.parts):
@@ -77,20 +81,23 @@ class Regroup:
         """The taken rows of all groups."""
         self.width(shape)
         taken = sum(stop - start for start, stop in self.parts)
-        return (self.groups, taken, shape[2]) if len(shape) == 3 else (self.groups * taken, *shape[1:])
+        return (self.groups, taken, shape[2]) if len(shape) == 3 else (self.kept + self.groups * taken, *shape[1:])
 
     def runs(self, shape: Shape, first: int, count: int) -> Iterator[tuple[int, int]]:
         """One run per group and part."""
         width = self.width(shape)
         row = shape[-1] if len(shape) > 1 else 1
         at, end = first, first + count
-        begin = 0
+        begin = self.kept * row
+        if at < begin:
+            yield at, min(end, begin) - at
+            at = min(end, begin)
         for start, stop in self.parts:
             size = (stop - start) * row
             while begin <= at < min(end, begin + self.groups * size):
                 group, inside = divmod(at - begin, size)
                 taken = min(size - inside, end - at)
-                yield (group * width + start) * row + inside, taken
+                yield (self.kept + group * width + start) * row + inside, taken
                 at += taken
             begin += self.groups * size
 
@@ -112,7 +119,7 @@ class Regroup:
 
     def __str__(self) -> str:
         parts = " ".join(f"{start}:{stop}" for start, stop in self.parts)
-        return f"regroup({self.groups} x rows {parts})"
+        return f"regroup({f'{self.kept} rows, ' if self.kept else ''}{self.groups} x rows {parts})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,13 +341,13 @@ class FirstRows:
         """Any number."""
         return 0
 
-    def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
-        """All that are wanted."""
-        return 1, [range(1)]
-
     def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
         """As they are."""
         return weights
+
+    def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
+        """All that the model uses: what is left out is padding."""
+        return 1, [range(1)]
 
     def __str__(self) -> str:
         return f"first-rows({self.count})"

@@ -29,8 +29,10 @@ class Rule:
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
     `layers` are those that have the tensor, all where it is None.
+    A rule that `repeats` uses weights that another rule uses as well.
+    With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
     `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
-    `stack` is how many tensors `{e}` stands for, where these are not the experts.
+    `stack` is how many tensors `{e}` stands for, where these are not the experts, or their names.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -43,8 +45,10 @@ class Rule:
     batch: str | None = None
     gather: Gather | None = None
     layers: Sequence[int] | None = None
+    repeats: bool = False
+    unless_equal: tuple[str, ...] = ()
     as_f32: bool | None = None
-    stack: int | None = None
+    stack: int | tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

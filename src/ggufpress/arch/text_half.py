@@ -34,6 +34,15 @@ ONE_TYPE = frozenset({
 })  # fmt: skip
 """Those whose text section is read by one class, whatever type it states."""
 
+SECTION_DEFAULTS = {
+    "voxtral": {
+        "vocab_size": 131072, "hidden_size": 3072, "intermediate_size": 8192, "num_hidden_layers": 30,
+        "num_key_value_heads": 8, "max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "rope_theta": 100000000.0,
+        "head_dim": 128,
+    },
+}  # fmt: skip
+"""Defaults that a multimodal class has for its text section, before those of the section's own class."""
+
 FLAT = frozenset({"glm4v", "glm4v_moe", "qwen2_5_vl", "qwen2_vl"})
 """Those that read a config without a text section as one that is all text section."""
 
@@ -58,7 +67,8 @@ def text_half(config: Config, hf_class: str) -> tuple[Config, str]:
         if not isinstance(classes, list) or not classes or not isinstance(classes[0], str):
             raise section.wrong(("architectures",), "a list with the name of the model's class")
         hf_class = classes[0]
-    values = {**config.values, **section.values}
+    defaults = SECTION_DEFAULTS.get(str(model_type), {}) if composite else {}
+    values = {**config.values, **defaults, **section.values}
     if composite and (model_type in ONE_TYPE or "model_type" not in section.values):
         values["model_type"] = TEXT_TYPES[str(model_type)]
     return replace(config, values=values, plain=not composite), hf_class

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from ggufpress.errors import TokenizerError
@@ -188,8 +189,11 @@ def dream(files: TokenizerFiles, n_vocab: int | None) -> Result:
     return spm(files, n_vocab) if files.has(MODEL_FILE) else bpe(files, n_vocab, as_stated=True)
 
 
-def hunyuan(files: TokenizerFiles, n_vocab: int | None) -> Result:
-    """Byte-level BPE; config.json's eod_token_id ends a text, the first of several in generation_config.json a turn."""
+def hunyuan(files: TokenizerFiles, n_vocab: int | None, eod: bool = False) -> Result:
+    """Byte-level BPE; the first of several end tokens in generation_config.json ends a turn.
+
+    `eod`: eod_token_id of config.json ends a text. transformers' class loses that key.
+    """
     if not files.has("tokenizer.json"):
         raise TokenizerError(f"{files.path('tokenizer.json')} is missing", hint="its tiktoken file cannot be read yet")
     where = files.path("config.json")
@@ -205,7 +209,7 @@ def hunyuan(files: TokenizerFiles, n_vocab: int | None) -> Result:
     pad = config.get("pad_token_id")
     types = TOKEN_TYPES if not (type(pad) is int and pad < 0) else tuple(x for x in TOKEN_TYPES if x != "pad")
     out |= special_metadata(files, load_merges=True, token_types=types)
-    if (end := config.get("eod_token_id")) is not None:
+    if eod and (end := config.get("eod_token_id")) is not None:
         out["tokenizer.ggml.eos_token_id"] = u32(expect_id(end, f"{where}: eod_token_id"))
     ends = (files.json("generation_config.json") or {}).get("eos_token_id")
     if isinstance(ends, list) and len(ends) >= 2:
@@ -252,6 +256,7 @@ FAMILY_KINDS: Mapping[str, FamilyKind] = {
     "bpe-as-stated": stated_bpe,
     "dream": dream,
     "hunyuan": hunyuan,
+    "hunyuan-eod": partial(hunyuan, eod=True),
     "openelm": openelm,
     "qwen3-asr": qwen3_asr,
 }

@@ -40,6 +40,7 @@ CONFIG_CLASSES = {
 def describe(raw: Config, hf_class: str) -> Arch:
     """The description of a HunYuan model. Raises ConfigError for a config that does not make sense."""
     config = read_through_class(raw, CONFIG_CLASSES)
+    vocab = "hunyuan-eod" if config is raw else "hunyuan"
     name = NAMES[hf_class]
     config = config.without("num_experts")
     s = sizes(config)
@@ -59,7 +60,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
         n_layer=s.n_layer,
         n_expert=0,
         n_vocab=s.n_vocab,
-        vocab="hunyuan",
+        vocab=vocab,
         metadata=(*decoder_metadata(config, name), *_scaled_rope(config, name)),
         rules=tuple(rule for rule in rules if not (tied and rule.source == "lm_head.weight")),
         drops=(Drop("lm_head.weight", "the embeddings are tied"),) if tied else (),

@@ -74,7 +74,7 @@ def _minicpm(config: Config, s: Sizes) -> list[tuple[str, Value]]:
 
 def _minicpm3(config: Config, s: Sizes) -> list[tuple[str, Value]]:
     rotated = config.positive("qk_rope_head_dim")
-    keys = [
+    return [
         (FILE_TYPE, u32(0)),
         ("minicpm3.context_length", u32(config.integer("max_position_embeddings"))),
         ("minicpm3.embedding_length", u32(s.n_embd)),
@@ -84,11 +84,7 @@ def _minicpm3(config: Config, s: Sizes) -> list[tuple[str, Value]]:
         ("minicpm3.attention.head_count_kv", u32(config.integer("num_key_value_heads"))),
         ("minicpm3.attention.layer_norm_rms_epsilon", f32(config.number("rms_norm_eps"))),
         ("minicpm3.vocab_size", u32(s.n_vocab)),
-    ]
-    if (rank := config.optional_integer("q_lora_rank")) is not None:
-        keys.append(("minicpm3.attention.q_lora_rank", u32(rank)))
-    return [
-        *keys,
+        ("minicpm3.attention.q_lora_rank", u32(config.positive("q_lora_rank"))),
         ("minicpm3.attention.kv_lora_rank", u32(config.positive("kv_lora_rank"))),
         ("minicpm3.attention.key_length", u32(config.integer("qk_nope_head_dim") + rotated)),
         ("minicpm3.rope.dimension_count", u32(rotated)),
@@ -96,22 +92,16 @@ def _minicpm3(config: Config, s: Sizes) -> list[tuple[str, Value]]:
 
 
 def narrow_attention(config: Config, s: Sizes) -> tuple[Rule, ...]:
-    """Attention through narrow matrices, for queries where the config gives them a width."""
+    """Attention through narrow matrices."""
     part = f"{LAYERS}.self_attn"
     plain, rotated = config.integer("qk_nope_head_dim"), config.positive("qk_rope_head_dim")
     value = config.optional_integer("v_head_dim") or s.n_embd // s.n_head
     width, rows = config.positive("kv_lora_rank"), s.n_head * (plain + rotated)
-    queries: tuple[Rule, ...]
-    if (narrow := config.optional_integer("q_lora_rank")) is not None:
-        queries = (
-            *linear(f"{BLK}.attn_q_a", f"{part}.q_a_proj", (narrow, s.n_embd)),
-            *linear(f"{BLK}.attn_q_a_norm", f"{part}.q_a_layernorm", (narrow,)),
-            *linear(f"{BLK}.attn_q_b", f"{part}.q_b_proj", (rows, narrow)),
-        )
-    else:
-        queries = linear(f"{BLK}.attn_q", f"{part}.q_proj", (rows, s.n_embd))
+    narrow = config.positive("q_lora_rank")
     return (
-        *queries,
+        *linear(f"{BLK}.attn_q_a", f"{part}.q_a_proj", (narrow, s.n_embd)),
+        *linear(f"{BLK}.attn_q_a_norm", f"{part}.q_a_layernorm", (narrow,)),
+        *linear(f"{BLK}.attn_q_b", f"{part}.q_b_proj", (rows, narrow)),
         *linear(f"{BLK}.attn_kv_a_mqa", f"{part}.kv_a_proj_with_mqa", (width + rotated, s.n_embd)),
         *linear(f"{BLK}.attn_kv_a_norm", f"{part}.kv_a_layernorm", (width,)),
         *linear(f"{BLK}.attn_kv_b", f"{part}.kv_b_proj", (s.n_head * (plain + value), width)),

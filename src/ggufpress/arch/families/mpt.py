@@ -4,7 +4,7 @@ How the checkpoint differs from the GGUF layout:
 
 1. q, k and v are one matrix; llama.cpp keeps it so. The output matrix is the embedding.
 2. Positions are biases of attention, with a largest slope; models without them have a position embedding.
-3. AWQ's scales of the activation become act.scales.
+3. AWQ's scales of the activation become act.scales, as llama.cpp loads them; its converter maps their name twice and stops.
 4. Norms and matrices have no biases where no_bias is true. Queries and keys may pass through a norm over all heads.
 5. The feed-forward is four times as wide as the model, whatever expansion_ratio says. The file type is not written.
 
