@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, is_no_early_rope, read_through_class
 from ggufpress.arch.decoder import decoder_metadata
-from ggufpress.arch.layers import BLK, LAYERS, attention, computed_frequencies, ends, feed_forward, norms, sizes
+from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, computed_frequencies, ends, feed_forward, norms, sizes
 from ggufpress.arch.ops import Shape, SwapColumns
 from ggufpress.arch.spec import Arch, Drop, Rule
 from ggufpress.errors import MappingError
@@ -84,7 +84,6 @@ def describe(raw: Config, hf_class: str) -> Arch:
     """The description of a Chameleon model. Raises ConfigError for a config that does not make sense."""
     config = read_through_class(raw, CONFIG_CLASSES)
     s = sizes(config)
-    head = f"{LAYERS}.self_attn"
     return Arch(
         name="chameleon",
         hf_class=hf_class,
@@ -100,13 +99,26 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *ends(s),
             *norms(s),
             *attention(s, permuted=True),
-            *(
-                Rule(f"{BLK}.attn_{part}_norm.{end}", f"{head}.{part}_norm.{end}", (SwapColumns(2, s.head_dim // 2),), (n, s.head_dim),
-                     required=end == "weight", gather=FirstRowForHeads(n))
-                for part, n in (("q", s.n_head), ("k", s.n_head_kv))
-                for end in ("weight", "bias")
-            ),
+            *head_norms(s),
             *feed_forward(s.n_embd, s.n_ff),
         ),
         drops=(*computed_frequencies(), Drop("model.vqmodel.*", "the image tokenizer, which llama.cpp does not have")),
-    )  # fmt: skip
+    )
+
+
+def head_norms(s: Sizes) -> tuple[Rule, ...]:
+    """The norms of queries and keys, weights and biases, one row per head."""
+    hf = f"{LAYERS}.self_attn"
+    order = (SwapColumns(2, s.head_dim // 2),)
+    return tuple(
+        Rule(
+            f"{BLK}.attn_{part}_norm.{end}",
+            f"{hf}.{part}_norm.{end}",
+            order,
+            (heads, s.head_dim),
+            required=end == "weight",
+            gather=FirstRowForHeads(heads),
+        )
+        for part, heads in (("q", s.n_head), ("k", s.n_head_kv))
+        for end in ("weight", "bias")
+    )
