@@ -19,7 +19,7 @@ from ggufpress.arch.ops import Measuring, Op, Shape, compose, stacked_shape
 from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
 from ggufpress.arch.spec import ALL_BELOW, EXPERT, LAYER, Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
-from ggufpress.quant.types import BF16, F16, F32, QType
+from ggufpress.quant.types import BF16, BY_NAME, F16, F32, QType
 from ggufpress.source.checkpoint import Checkpoint, TensorRef
 from ggufpress.source.same_weights import same_weights
 
@@ -66,11 +66,16 @@ class Derived:
     @property
     def dtype(self) -> QType:
         """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
-        types = {SOURCE_TYPES[ref.dtype] for ref in self.sources}
+        types = {stored_type(ref) for ref in self.sources}
         computed = BF16 in types and any(op.arithmetic for op in self.ops)
         if len(types) != 1 or computed or any(isinstance(op, Measuring) for op in self.ops):
             return F32
         return types.pop()
+
+
+def stored_type(ref: TensorRef) -> QType:
+    """The type that holds a source exactly: of a checkpoint's data type, or a GGUF file's own."""
+    return SOURCE_TYPES.get(ref.dtype) or BY_NAME[ref.dtype]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UnsupportedError
 from ggufpress.mixture import LOW, VALUES, ModelFacts, Spot, mixed
-from ggufpress.presets import Preset
+from ggufpress.presets import COPY, Preset
 from ggufpress.quant.types import (
     F16,
     F32,
@@ -156,18 +156,22 @@ def quantizer_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (layer(name), name.encode()))
 
 
-def choose_types(tensors: Sequence[tuple[str, Shape, QType]], preset: Preset, model: ModelFacts) -> dict[str, Decision]:
+def choose_types(
+    tensors: Sequence[tuple[str, Shape, QType]], preset: Preset, model: ModelFacts, *, in_order: bool = False
+) -> dict[str, Decision]:
     """The decision for each of `tensors` (name, shape, type in the file that llama-quantize would read).
 
-    The result is in the order in which llama-quantize writes them.
+    The result is in the order in which llama-quantize writes them: its own, or with `in_order` that of `tensors`.
     """
     by_name = {name: (shape, qtype) for name, shape, qtype in tensors}
     n_values = sum(role(name) in VALUES.split() for name in by_name)
     seen: Counter[str] = Counter()
     decisions: dict[str, Decision] = {}
-    for name in quantizer_order(by_name):
+    for name in by_name if in_order else quantizer_order(by_name):
         shape, source = by_name[name]
-        if not quantizable(name, shape):
+        if preset is COPY:
+            decisions[name] = Decision(source, "preset COPY")
+        elif not quantizable(name, shape):
             decisions[name] = Decision(source, "llama-quantize keeps it as it is")
         elif not preset.qtype.quantized:
             decisions[name] = Decision(preset.qtype, f"preset {preset.name}")

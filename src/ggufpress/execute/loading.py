@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ggufpress import _native
 from ggufpress.arch.ops import ScaleRows
 from ggufpress.execute.slabs import Slab
-from ggufpress.mapping import SOURCE_TYPES, Derived
+from ggufpress.mapping import Derived, stored_type
 from ggufpress.quant.types import F32
 from ggufpress.source.reading import TensorReader
 
@@ -39,17 +39,17 @@ def needs_copy(tensor: Derived) -> bool:
     return bool(tensor.steps) or len({ref.dtype for ref in tensor.sources}) > 1
 
 
-def load_bytes(tensor: Derived) -> int:
+def load_bytes(tensor: Derived) -> float:
     """Buffer bytes per weight that `load` takes."""
     spread = tensor.gather.spread if tensor.gather else 1
-    return tensor.dtype.block_bytes * spread * (2 if needs_copy(tensor) else 1)
+    return tensor.dtype.bpw / 8 * spread * (2 if needs_copy(tensor) else 1)
 
 
 def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> memoryview:
     """The weights of `slab` in `tensor.dtype`, in buffers from `carve`. Raises CheckpointError for failing files."""
     stored = tensor.dtype
     spread = tensor.gather.spread if tensor.gather else 1
-    buffer = carve(slab.elements * spread * stored.block_bytes)
+    buffer = carve(stored.row_bytes(slab.elements * spread))
     spare = carve(len(buffer)) if needs_copy(tensor) else buffer
     if tensor.constant:
         start = slab.first * stored.block_bytes
@@ -57,8 +57,8 @@ def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> me
         return buffer
     at = 0
     for piece in slab.pieces:
-        own = SOURCE_TYPES[piece.ref.dtype]
-        place = buffer[at : at + piece.elements * stored.block_bytes]
+        own = stored_type(piece.ref)
+        place = buffer[at : at + stored.row_bytes(piece.elements)]
         if own is stored:
             reader.read_into(piece.ref, piece.start, place)
         else:
@@ -66,7 +66,7 @@ def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> me
             reader.read_into(piece.ref, piece.start, raw)
             _native.convert(raw, own.id, F32.id, place, F32.id, piece.elements)
         at += len(place)
-    return transformed(tensor, buffer, spare, slab.first)
+    return transformed(tensor, buffer, spare, slab.first) if tensor.steps else buffer
 
 
 def transformed(tensor: Derived, buffer: memoryview, spare: memoryview, first: int = 0) -> memoryview:
