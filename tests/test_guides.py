@@ -1,70 +1,31 @@
-"""The examples in docs/guides do what they say: each command is run, and what stands below it is in its output."""
+"""The guides quote what is in the repository."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
-import pytest
-
-from ggufpress.cli.main import main
-from ggufpress.recipe.file import read_recipe
-from tests.recipe.mixes import entries, matrix_bytes
-from tests.tiny_checkpoints import BARD
-
-RECIPES = (Path(__file__).parent.parent / "docs" / "guides" / "recipes.md").read_text()
+ROOT = Path(__file__).parent.parent
+GUIDE = ROOT / "docs" / "guides" / "add-an-architecture.md"
+FAMILY = ROOT / "src" / "ggufpress" / "arch" / "families" / "maincoder.py"
 
 
-def examples(page: str) -> list[tuple[str, list[str]]]:
-    """Commands and the lines of output that the page shows of each."""
-    found: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append((line[2:], []))
-            else:
-                found[-1][1].append(line)
-    return found
+def blocks() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
 
 
-def words(text: str) -> str:
-    return " ".join(text.split())
+def test_the_added_architecture_is_the_real_file_and_under_40_lines() -> None:
+    assert blocks()[0] == FAMILY.read_text()
+    assert len(FAMILY.read_text().splitlines()) < 40
 
 
-def test_examples_of_recipes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("bard-4m").symlink_to(BARD)
-    Path("imatrix.gguf").write_bytes(matrix_bytes("gguf", entries(BARD)))
-    Path("types.txt").write_text("attn_v=q8_0 ffn_up=q5_k\n")
-    (toml,) = re.findall(r"```toml\n(.*?)```", RECIPES, re.DOTALL)
-    Path("mine.toml").write_text(toml)
-    assert len(read_recipe(Path("mine.toml")).overrides) == 2
-    commands = examples(RECIPES)
-    assert len(commands) >= 20
-    for command, shown in commands:
-        program, *arguments = shlex.split(command)
-        assert program == "ggufpress"
-        with pytest.raises(SystemExit) as caught:
-            main(arguments)
-        captured = capsys.readouterr()
-        output = words(captured.out + captured.err)
-        assert (caught.value.code or 0) == (3 if "fail" in command else 2 if "dwon" in command else 0), (
-            f"{command}: {output}"
-        )
-        for line in shown:
-            assert words(line) in output, f"{command}: {line}"
+def test_the_tiny_case_is_the_real_one() -> None:
+    cases = (ROOT / "tests" / "tiny" / "uncommon.py").read_text()
+    for line in blocks()[1].splitlines():
+        assert line in cases
 
 
-def test_the_guide_names_every_option() -> None:
-    from click import Command
-
-    from ggufpress.cli.recipe import show_command
-
-    assert isinstance(show_command, Command)
-    options = {option for parameter in show_command.params for option in parameter.opts if option.startswith("--")}
-    others = {"--type", "--via", "--json", "--quiet"}
-    assert len(options - others) == 13
-    assert [name for name in options - others if not re.search(rf"\$ ggufpress [^\n]*{name}\b", RECIPES)] == []
+def test_files_that_the_guide_names_exist() -> None:
+    ours = re.findall(r"`((?:src|tests|tools)/[\w/.]+)`", GUIDE.read_text())
+    assert len(ours) >= 4
+    assert all((ROOT / name).exists() for name in ours), ours

@@ -17,7 +17,7 @@ from ggufpress import errors
 from ggufpress.arch.registry import DESCRIBE, FAMILIES
 from ggufpress.cli.main import COMMANDS, cli
 from ggufpress.mixture import MIXTURE, RAISES
-from ggufpress.presets import ALIASES, ALL, AUTO
+from ggufpress.presets import ALIASES, ALL, AUTO, COPY
 from ggufpress.quant.types import QTYPES
 from ggufpress.recipe import FALLBACKS
 
@@ -57,7 +57,8 @@ def types() -> str:
     lines = ["# Presets and tensor types\n", "## Presets: what `-q` takes\n",
              "| preset | mostly | bits per weight | `general.file_type` | what for |", "|---|---|---:|---:|---|"]  # fmt: skip
     lines += [f"| {p.name} | {p.qtype} | {p.qtype.bpw:.4g} | {p.ftype} | {p.purpose} |" for p in ALL]
-    lines.append(f"| {AUTO} | | | | BF16 or F16, whichever the checkpoint is stored in |")
+    lines.append(f"| {COPY.name} | | | | {COPY.about} |")
+    lines.append(f"| {AUTO} | | | | BF16 or F16, whichever the checkpoint is stored in; {COPY.name} of a GGUF file |")
     lines.append(f"\nAlso: {', '.join(f'`{alias}` = {name}' for alias, name in ALIASES.items())}.\n")
     lines += ["## Which tensors get another type\n", "Read top to bottom: the first row that matches decides. A user's own rules "
               "come before: docs/guides/recipes.md. Where rows do not divide into blocks, a smaller block is taken instead:\n",

@@ -9,11 +9,15 @@ from typing import Unpack
 
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
+from ggufpress.gguf.shards import read_gguf_set
 from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import Plan, build_plan
 from ggufpress.planning.container import container
 from ggufpress.proof.report import VerifyReport, verify_file
 from ggufpress.recipe.options import RecipeOptions, recipe_of
+from ggufpress.shards.copying import CopyReport, copy
+from ggufpress.shards.division import split_limits
+from ggufpress.shards.planning import merged_path, plan_merge, plan_split, shards_prefix
 from ggufpress.source.resolve import resolve
 
 
@@ -133,3 +137,45 @@ def verify(
     reading the source.
     """
     return verify_file(Path(path), resolve(against) if against is not None else None, threads)
+
+
+def split(
+    path: str | PathLike[str],
+    *,
+    output: str | PathLike[str] | None = None,
+    split_max_size: str | int | None = None,
+    split_max_tensors: int | None = None,
+    no_tensor_first_split: bool = False,
+    force: bool = False,
+) -> CopyReport:
+    """Cut the GGUF file at `path` into shards, with gguf-split's very bytes.
+
+    output: what the names of the shards start with, or a folder. split_max_size: bytes of tensors per shard, or a text such
+    as "2G". split_max_tensors: tensors per shard, 128 where neither is given. no_tensor_first_split: only metadata in the
+    first. All shards appear together, complete and verified; on an error nothing is left.
+    raises: GgufpressError and its subclasses.
+
+    Example: `ggufpress.split("model.gguf", split_max_size="2G").files[0].path`
+    """
+    limits = split_limits(split_max_size, split_max_tensors, not no_tensor_first_split)
+    source = read_gguf_set(Path(path))
+    return copy(
+        plan_split(source, shards_prefix(source, None if output is None else Path(output)), limits), force=force
+    )
+
+
+def merge(
+    shard: str | PathLike[str],
+    *,
+    output: str | PathLike[str] | None = None,
+    keep_split_keys: bool = False,
+    force: bool = False,
+) -> CopyReport:
+    """Make one GGUF file of the set of which `shard` is any one: the very file that was split.
+
+    output: a .gguf path or a folder. keep_split_keys: leave split.* in, as gguf-split does.
+    raises: GgufpressError and its subclasses.
+    """
+    source = read_gguf_set(Path(shard))
+    path = merged_path(source, None if output is None else Path(output))
+    return copy(plan_merge(source, path, keep_split_keys=keep_split_keys), force=force)

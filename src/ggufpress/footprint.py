@@ -52,7 +52,7 @@ def footprints(plan: Plan) -> tuple[Footprint, ...]:
         value = keys.get(f"{arch}.{name}")
         return int(value.data) if value and isinstance(value.data, int) else default
 
-    heads = number("attention.head_count", 1)
+    heads = number("attention.head_count", 1) or 1
     head_dim = number("attention.key_length", number("embedding_length") // heads)
     context = min(CONTEXT, number("context_length", CONTEXT))
     cache = 2 * number("block_count") * number("attention.head_count_kv", heads) * head_dim * 2 * context

@@ -8,7 +8,9 @@ import click
 
 from ggufpress.cli.output import Function
 
-TYPE_HELP = "A preset, see `ggufpress types`; AUTO keeps the checkpoint's precision. May be given many times.  [default: Q4_K_M]"
+TYPE_HELP = (
+    "A preset, see `ggufpress types`; AUTO keeps the source's precision. May be given many times.  [default: Q4_K_M]"
+)
 OUTPUT_HELP = "A .gguf file (one type) or a folder.  [default: here]"
 VIA_HELP = "Whose rounding: the type of the file that llama-quantize would be given. auto: the converter's default."
 LAYOUT_HELP = (
