@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from ggufpress import plan, quantize
-from ggufpress.files import FileStamp
-from ggufpress.gguf.reader import GgufFile, GgufTensor, read_gguf
-from ggufpress.gguf.values import u32
+from ggufpress.errors import UnsupportedError
+from ggufpress.gguf.reader import read_gguf
+from ggufpress.gguf.values import Metadata, u32
 from ggufpress.planning.facts import facts_of
 from ggufpress.presets import BY_NAME
-from ggufpress.quant.types import BF16, F32, Q4_K, Q8_0
+from ggufpress.quant.types import BF16, F32, NVFP4, Q4_K, Q6_K, Q8_0
 from ggufpress.recipe import Recipe, choose_types, quantizable
 from ggufpress.recipe.clone import _numbers, cloned, spelled_out
 from ggufpress.recipe.file import read_recipe, recipe_text
@@ -31,8 +31,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def clone_of(path: Path) -> str:
+    return recipe_text(clone_from(*parts(path)))
+
+
+def parts(path: Path) -> tuple[Metadata, list[Tensor]]:
     file = read_gguf(path)
-    return recipe_text(cloned(file, facts_of(file.metadata, [t.name for t in file.tensors])))
+    return file.metadata, [(tensor.name, tensor.shape, tensor.qtype) for tensor in file.tensors]
+
+
+def clone_from(metadata: Metadata, tensors: list[Tensor]) -> Recipe:
+    return cloned(metadata, tensors, facts_of(metadata, [name for name, _, _ in tensors]))
 
 
 def types(path: Path) -> dict[str, str]:
@@ -58,14 +66,24 @@ def test_a_mix_is_given_to_another_model(tiny: Path, tmp_path: Path) -> None:
 
 def test_a_file_of_an_unknown_mix(tiny: Path, tmp_path: Path) -> None:
     quantize(tiny, ["Q8_0"], output=tmp_path / "a.gguf", tensor_types=["ffn=q4_0", "attn=q4_0"])
-    file = read_gguf(tmp_path / "a.gguf")
-    without = {key: value for key, value in file.metadata.items() if key != "general.file_type"}
-    recipe = cloned(replace(file, metadata=without), facts_of(file.metadata, types(tmp_path / "a.gguf")))
-    assert recipe.preset.name == "Q4_0"
-    floats = tuple(replace(t, qtype=F32) if "attn_q" in t.name else t for t in file.tensors)
-    assert (
-        cloned(replace(file, tensors=floats), facts_of(file.metadata, types(tmp_path / "a.gguf"))).preset.name == "Q8_0"
-    )
+    metadata, tensors = parts(tmp_path / "a.gguf")
+    without = {key: value for key, value in metadata.items() if key != "general.file_type"}
+    assert clone_from(without, tensors).preset.name == "Q4_0"
+    floats = [(name, shape, F32 if "attn_q" in name else qtype) for name, shape, qtype in tensors]
+    assert clone_from(metadata, floats).preset.name == "Q8_0"
+    f16 = metadata | {"general.file_type": u32(1)}
+    assert clone_from(f16, tensors).pure
+
+
+def test_names_that_no_rule_can_tell_apart(tiny: Path, tmp_path: Path) -> None:
+    metadata, tensors = parts(quantize(tiny, ["Q8_0"], output=tmp_path).files[0].path)
+    capitals: list[Tensor] = [("blk.0.FOO.weight", (4, 256), Q4_K)]
+    recipe = clone_from(metadata, [*tensors, *capitals])
+    assert [str(rule) for rule in recipe.overrides] == [r"^blk\.\d+\....\.weight$=Q4_K"]
+    with pytest.raises(UnsupportedError, match=r"no rule can tell blk\.0\.(FOO|BAR)\.weight"):
+        clone_from(metadata, [*tensors, *capitals, ("blk.0.BAR.weight", (4, 256), Q6_K)])
+    with pytest.raises(UnsupportedError, match=r"blk\.0\.x\.weight is NVFP4, which cannot be made"):
+        clone_from(metadata, [*tensors, ("blk.0.x.weight", (4, 256), NVFP4)])
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.n_layer < 20], ids=lambda case: case.name)
@@ -81,18 +99,11 @@ def test_clones_of_recorded_files_give_the_same_types(case: Case, tmp_path: Path
             tensors, replace(recipe, on_missing="unweighted"), replace(facts, imatrix=matrix == "imatrix")
         )
         made = [(name, shape, with_types[name].qtype) for name, shape, _ in tensors]
-        for again in (spelled_out(recipe, made, facts), clone_from(case, made, preset)):
+        keys = case.metadata | {"general.file_type": u32(BY_NAME[preset].ftype)}
+        for again in (spelled_out(recipe, made, facts), clone_from(keys, made)):
             chosen = choose_types(tensors, replace(again, on_missing="unweighted"), facts)
             wanted = {name: qtype for name, shape, qtype in made if quantizable(name, shape, case.arch)}
             assert {name: chosen[name].qtype for name in wanted} == wanted, key
-
-
-def clone_from(case: Case, made: list[Tensor], preset: str) -> Recipe:
-    """The clone of a file of these tensors."""
-    keys = case.metadata | {"general.file_type": u32(BY_NAME[preset].ftype)}
-    tensors = tuple(GgufTensor(name, shape, qtype, 0, 0) for name, shape, qtype in made)
-    file = GgufFile(Path("x.gguf"), 3, 32, keys, tensors, 0, 0, 0, FileStamp(0, 0))
-    return cloned(file, facts_of(keys, [tensor.name for tensor in tensors]))
 
 
 @pytest.mark.parametrize(

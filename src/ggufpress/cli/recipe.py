@@ -10,11 +10,11 @@ import click
 from ggufpress.cli.output import print_json, shared_options
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import VIA_HELP
-from ggufpress.gguf.reader import read_gguf
+from ggufpress.gguf.shards import read_gguf_set
 from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import OutputPlan, build_plan
 from ggufpress.planning.container import container
-from ggufpress.planning.facts import facts_of
+from ggufpress.planning.gguf_model import gguf_model
 from ggufpress.recipe import Recipe
 from ggufpress.recipe.clone import cloned, spelled_out
 from ggufpress.recipe.file import recipe_text
@@ -84,9 +84,9 @@ def clone_command(file: Path, as_json: bool, quiet: bool) -> None:
     ggufpress recipe clone well-liked.gguf > liked.toml
     ggufpress quantize my-finetune --recipe liked.toml
     """
-    found = read_gguf(file)
-    facts = facts_of(found.metadata, [tensor.name for tensor in found.tensors])
-    say(cloned(found, facts), f"cloned from {file.name}", as_json)
+    model = gguf_model(read_gguf_set(file))
+    tensors = [(tensor.name, tensor.shape, tensor.dtype) for tensor in model.tensors]
+    say(cloned(model.metadata, tensors, model.facts), f"cloned from {file.name}", as_json)
 
 
 def counts(output: OutputPlan) -> str:

@@ -14,7 +14,7 @@ from math import prod
 
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UnsupportedError
-from ggufpress.gguf.reader import GgufFile
+from ggufpress.gguf.values import Metadata
 from ggufpress.mixture import ModelFacts
 from ggufpress.presets import ALL, Preset
 from ggufpress.quant.types import BF16, F32, QType
@@ -28,21 +28,20 @@ GUESSED = 1024
 """Flag in general.file_type that its writer was not sure (TREE include/llama.h, `LLAMA_FTYPE_GUESSED`)."""
 
 
-def cloned(file: GgufFile, model: ModelFacts) -> Recipe:
-    """The recipe with the fewest rules that gives every tensor of `file` the type it has. It can be read and changed.
+def cloned(metadata: Metadata, tensors: Sequence[Tensor], model: ModelFacts) -> Recipe:
+    """The recipe with the fewest rules that gives every one of `tensors` the type it has. It can be read and changed.
 
-    `model` are the file's facts for the mix. Raises UnsupportedError where a tensor has a type that cannot be made.
+    `model` are the facts for the mix. Raises UnsupportedError where a tensor has a type that cannot be made.
     """
-    tensors = [(t.name, t.shape, t.qtype) for t in file.tensors]
     changing = {name: qtype for name, shape, qtype in tensors if quantizable(name, shape, model.arch)}
     for name, qtype in changing.items():
         if qtype not in MADE:
-            raise UnsupportedError(f"{file.path}: {name} is {qtype}, which cannot be made")
-    preset = _preset(file, tensors, changing)
+            raise UnsupportedError(f"{name} is {qtype}, which cannot be made")
+    preset = _preset(metadata, tensors, changing)
     plain = Recipe(preset)
     if not preset.qtype.quantized:
         return plain if set(changing.values()) <= {preset.qtype} else _mixed_floats(tensors, changing, model)
-    facts = replace(model, imatrix=any(key.startswith("quantize.imatrix.") for key in file.metadata))
+    facts = replace(model, imatrix=any(key.startswith("quantize.imatrix.") for key in metadata))
     candidates = [
         _completed(start, tensors, changing, facts)
         for start in (_with_ends(plain, changing, facts), replace(plain, pure=True))
@@ -61,9 +60,9 @@ def spelled_out(recipe: Recipe, tensors: Sequence[Tensor], model: ModelFacts) ->
     return _completed(start, tensors, changing, model) if recipe.preset.qtype.quantized else recipe
 
 
-def _preset(file: GgufFile, tensors: Sequence[Tensor], changing: Mapping[str, QType]) -> Preset:
+def _preset(metadata: Metadata, tensors: Sequence[Tensor], changing: Mapping[str, QType]) -> Preset:
     """The preset that the file names, or else the one whose own type most weights have."""
-    stated = file.metadata.get("general.file_type")
+    stated = metadata.get("general.file_type")
     number = stated.data & ~GUESSED if stated and isinstance(stated.data, int) else -1
     if preset := next((preset for preset in ALL if preset.ftype == number), None):
         return preset
@@ -108,6 +107,10 @@ def _completed(start: Recipe, tensors: Sequence[Tensor], changing: Mapping[str, 
         wrong = {name for name, qtype in changing.items() if chosen[name].qtype is not qtype}
         if not wrong:
             return recipe
+        if wrong <= ruled:
+            raise UnsupportedError(
+                f"no rule can tell {min(wrong)} from other tensors: llama-quantize knows no capitals"
+            )
         ruled |= wrong
 
 
@@ -131,7 +134,8 @@ def _rules(ruled: Mapping[str, QType], names: Iterable[str]) -> Iterator[Overrid
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"([^\w-])", r"\\\1", text, flags=re.ASCII)
+    # patterns are turned into lower case
+    return re.sub(r"[A-Z]", ".", re.sub(r"([^\w-])", r"\\\1", text, flags=re.ASCII))
 
 
 def _numbers(layers: Sequence[int]) -> str:
