@@ -140,10 +140,17 @@ def test_types_from_a_file(run: Run) -> None:
     ]  # fmt: skip
 
 
+def test_coverage_is_told(run: Run, moe: Path) -> None:
+    Path("a.gguf").write_bytes(matrix_bytes("gguf", entries(moe), exclude=["attn_k"]))
+    code, out, _ = run("plan", moe, "--imatrix", "a.gguf")
+    assert code == 0
+    assert "importance: 12 tensors are made with importance, 4 without, the first is output.weight" in out
+
+
 def test_upgrades_are_told(run: Run) -> None:
     code, out, err = run("plan", BARD, "-q", "IQ2_XXS", "--on-missing", "upgrade")
     assert code == 0
-    assert "upgrade: 24 tensors get Q2_K instead of IQ2_XXS, which needs importance" in out
+    assert "importance: 24 tensors get Q2_K instead of IQ2_XXS, which needs importance" in out
     code, _, err = run("quantize", BARD, "-q", "IQ2_XXS", "--on-missing", "upgrade")
     assert code == 0
     assert "note: IQ2_XXS: 24 tensors get Q2_K instead of IQ2_XXS" in err

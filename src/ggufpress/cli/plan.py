@@ -20,7 +20,7 @@ from ggufpress.cli.output import (
     stdout,
     table,
 )
-from ggufpress.cli.quantize import upgrades
+from ggufpress.cli.quantize import about_importance
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.footprint import CONTEXT, footprints
@@ -108,8 +108,8 @@ def show(plan: Plan) -> None:
             console.print(
                 f"fallback: {tensor.name} gets {tensor.qtype}: {tensor.fallback}", style="yellow", markup=False
             )
-        for line in upgrades(output):
-            console.print(f"upgrade: {line}", style="yellow", markup=False)
+        for line in about_importance(output):
+            console.print(f"importance: {line}", style="yellow", markup=False)
         how = "as llama.cpp's converter makes it"
         if output.via:
             how = f"as llama-quantize makes it from {plan.model.root.name if plan.model.stored else output.via.name}"

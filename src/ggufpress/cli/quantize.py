@@ -124,17 +124,22 @@ def announce(plan: Plan) -> None:
             count, first = len(output.fallbacks), output.fallbacks[0]
             line = f"{output.preset.name}: {count} tensors get another type, the first is {first.name}: {first.qtype}"
             console.print(f"note: {line} ({first.fallback})", style="yellow", markup=False)
-        for line in upgrades(output):
+        for line in about_importance(output):
             console.print(f"note: {output.preset.name}: {line}", style="yellow", markup=False)
 
 
-def upgrades(output: OutputPlan) -> list[str]:
-    """What became of types that need importance which is missing, a line for each pair of types."""
+def about_importance(output: OutputPlan) -> list[str]:
+    """How many tensors are made with importance, and what became of types that need it and have none."""
     pairs = Counter((tensor.decision.upgrade, tensor.qtype) for tensor in output.upgrades)
-    return [
+    lines = [
         f"{count} tensors get {better} instead of {wanted}, which needs importance"
         for (wanted, better), count in pairs.items()
     ]
+    if weighed := [tensor for tensor in output.tensors if tensor.entry]:
+        without = [tensor.name for tensor in output.tensors if tensor.lacks_importance]
+        rest = f", {len(without)} without, the first is {without[0]}" if without else ""
+        lines.insert(0, f"{len(weighed)} tensors are made with importance{rest}")
+    return lines
 
 
 def show(report: Report) -> None:

@@ -24,6 +24,7 @@ from ggufpress.planning.stored import check_conversions
 from ggufpress.presets import BY_NAME, COPY, Preset
 from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import Decision, Recipe, choose_types, converter_type, stripped
+from ggufpress.recipe.importance import INDIFFERENT
 
 CONVERTER_PRESETS = ("F32", "F16", "BF16", "Q8_0")
 LAYOUTS = ("auto", "convert", "quantize")
@@ -60,6 +61,12 @@ class PlannedTensor:
     def fallback(self) -> str | None:
         """Why the shape did not allow the type that was chosen, or None."""
         return self.decision.fallback
+
+    @property
+    def lacks_importance(self) -> bool:
+        """Whether its type would look at importance, and there is none for it."""
+        looks = self.qtype.quantized and self.qtype not in INDIFFERENT and self.qtype is not self.via
+        return looks and self.entry is None
 
     @property
     def name(self) -> str:
