@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Unpack
 
@@ -72,7 +72,8 @@ def plan(
         wanted=wanted,
         recipe=recipe_of(**options),
         importance=read_imatrix(Path(imatrix)) if imatrix is not None else None,
-        imatrix_name=imatrix_name,
+        # as it was written: a Path would drop the ./ that llama-quantize keeps
+        imatrix_name=fspath(imatrix) if imatrix is not None and imatrix_name is None else imatrix_name,
     )
 
 

@@ -94,6 +94,8 @@ def test_the_path_is_in_the_file_as_it_was_typed(
     mix = next(mix for mix in MIXES if mix.name == "older matrix without chunks")
     folder = checkpoints(mix.checkpoint)
     Path("imatrix.bare.dat").write_bytes(matrix_bytes(mix.matrix, entries(folder)))
+    output = plan(folder, imatrix="./imatrix.bare.dat").outputs[0]
+    assert output.metadata["quantize.imatrix.file"].data == b"./imatrix.bare.dat"
     words = ["quantize", str(folder), "-o", "out.gguf", "--quiet", "--imatrix", "imatrix.bare.dat"]
     cli.main(words, standalone_mode=False)
     assert digest(Path("out.gguf"))["sha256"] == expected("mixes.json.xz")[mix.name]["Q4_K_M"]["sha256"]

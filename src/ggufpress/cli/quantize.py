@@ -57,7 +57,7 @@ def command(
     output: Path | None,
     via: str,
     layout: str,
-    imatrix: Path | None,
+    imatrix: str | None,
     imatrix_name: str | None,
     wanted: Container,
     threads: int | None,
@@ -83,8 +83,8 @@ def command(
         layout=layout,
         wanted=wanted,
         recipe=recipe_of(**options),
-        importance=read_imatrix(imatrix) if imatrix else None,
-        imatrix_name=imatrix_name,
+        importance=read_imatrix(Path(imatrix)) if imatrix else None,
+        imatrix_name=imatrix if imatrix_name is None else imatrix_name,
     )
     talk = not quiet and not as_json
     if talk:

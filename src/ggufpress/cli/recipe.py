@@ -39,7 +39,7 @@ def command() -> None:
 def show_command(
     source: str | None,
     via: str,
-    imatrix: Path | None,
+    imatrix: str | None,
     imatrix_name: str | None,
     as_json: bool,
     quiet: bool,
@@ -55,7 +55,7 @@ def show_command(
     if source is None:
         say(recipe, "", as_json)
         return
-    matrix = read_imatrix(imatrix) if imatrix else None
+    matrix = read_imatrix(Path(imatrix)) if imatrix else None
     plan = build_plan(
         resolve(source),
         via=via,
@@ -63,7 +63,7 @@ def show_command(
         wanted=container(allow_requantize=True),
         recipe=recipe,
         importance=matrix,
-        imatrix_name=imatrix_name,
+        imatrix_name=imatrix if imatrix_name is None else imatrix_name,
     )
     output = plan.outputs[0]
     tensors = [(tensor.name, tensor.shape, tensor.qtype) for tensor in output.tensors]

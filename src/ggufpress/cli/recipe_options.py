@@ -29,7 +29,9 @@ OPTIONS = (
                  help="What becomes of a tensor whose type needs importance that is missing.  [default: fail]"),
 )  # fmt: skip
 IMATRIX = (
-    click.option("--imatrix", type=FILE, help="An importance matrix of llama-imatrix: GGUF, or the older .dat."),
+    click.option(
+        "--imatrix", type=click.Path(), help="An importance matrix of llama-imatrix: GGUF, or the older .dat."
+    ),
     click.option("--imatrix-name", metavar="NAME", help="What the file says in the place of the matrix's path."),
 )
 
