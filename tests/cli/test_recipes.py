@@ -104,6 +104,10 @@ def test_a_recipe_is_shown_kept_and_used(run: Run) -> None:
     Path("cloned.toml").write_text(cloned)
     run("quantize", BARD, "--recipe", "cloned.toml", "-o", "c.gguf", "--quiet")
     assert Path("c.gguf").read_bytes() == Path("b.gguf").read_bytes()
+    Path("imatrix.gguf").write_bytes(matrix_bytes("gguf", entries(BARD)))
+    run("quantize", BARD, "-q", "IQ4_XS", "--imatrix", "imatrix.gguf", "-o", "d.gguf", "--quiet")
+    comment = "# cloned from d.gguf\n# made with an importance matrix: without one some mixes give other types\n"
+    assert run("recipe", "clone", "d.gguf")[1] == f'{comment}preset = "IQ4_XS"\n'
     found = json.loads(run("recipe", "clone", "b.gguf", "--json")[1])
     assert found["preset"] == "Q3_K_M"
     # a GGUF file is a source too

@@ -52,6 +52,12 @@ def test_a_preset_is_recognized(tiny: Path, tmp_path: Path) -> None:
         assert clone_of(file.path) == f'preset = "{file.type}"\n'
 
 
+def test_types_that_rows_do_not_fit_need_no_rule(tmp_path: Path) -> None:
+    source = make(CHECKPOINTS["odd-96-wide"], tmp_path / "source")
+    for file in quantize(source, ["Q4_K_M", "IQ3_M"], output=tmp_path).files:
+        assert clone_of(file.path) == f'preset = "{file.type}"\n'
+
+
 def test_a_mix_is_given_to_another_model(tiny: Path, tmp_path: Path) -> None:
     rules = ["attn_v=q8_0", r"blk\.(3|4|5|12)\.ffn_down=q5_k", "attn_output=iq4_nl"]
     quantize(tiny, ["Q4_K_S"], output=tmp_path / "a.gguf", tensor_types=rules, output_tensor_type="bf16")

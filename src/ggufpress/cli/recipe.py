@@ -86,7 +86,10 @@ def clone_command(file: Path, as_json: bool, quiet: bool) -> None:
     """
     model = gguf_model(read_gguf_set(file))
     tensors = [(tensor.name, tensor.shape, tensor.dtype) for tensor in model.tensors]
-    say(cloned(model.metadata, tensors, model.facts), f"cloned from {file.name}", as_json)
+    comment = f"cloned from {file.name}"
+    if any(key.startswith("quantize.imatrix.") for key in model.metadata):
+        comment += "\nmade with an importance matrix: without one some mixes give other types"
+    say(cloned(model.metadata, tensors, model.facts), comment, as_json)
 
 
 def counts(output: OutputPlan) -> str:

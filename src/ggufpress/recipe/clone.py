@@ -44,7 +44,7 @@ def cloned(metadata: Metadata, tensors: Sequence[Tensor], model: ModelFacts) -> 
     facts = replace(model, imatrix=any(key.startswith("quantize.imatrix.") for key in metadata))
     candidates = [
         _completed(start, tensors, changing, facts)
-        for start in (_with_ends(plain, changing, facts), replace(plain, pure=True))
+        for start in (_with_ends(plain, tensors, changing, facts), replace(plain, pure=True))
     ]
     return min(candidates, key=lambda recipe: (len(recipe.overrides), recipe.pure))
 
@@ -81,12 +81,13 @@ def _mixed_floats(tensors: Sequence[Tensor], changing: Mapping[str, QType], mode
     return _completed(Recipe(preset, pure=True), tensors, changing, model)
 
 
-def _with_ends(recipe: Recipe, changing: Mapping[str, QType], model: ModelFacts) -> Recipe:
+def _with_ends(recipe: Recipe, tensors: Sequence[Tensor], changing: Mapping[str, QType], model: ModelFacts) -> Recipe:
     """The recipe with the types of both ends spelled out where the mix would give others."""
-    names = [name for name in ("token_embd.weight", "output.weight") if name in changing]
-    chosen = choose_types([(name, (256, 256), BF16) for name in names], _lenient(recipe), model)
-    for name, key in (("token_embd.weight", "token_embedding_type"), ("output.weight", "output_tensor_type")):
-        if name in names and chosen[name].qtype is not changing[name]:
+    keys = {"token_embd.weight": "token_embedding_type", "output.weight": "output_tensor_type"}
+    ends = [(name, shape, BF16) for name, shape, _ in tensors if name in keys and name in changing]
+    chosen = choose_types(ends, _lenient(recipe), model)
+    for name, key in keys.items():
+        if name in chosen and chosen[name].qtype is not changing[name]:
             recipe = replace(recipe, **{key: changing[name]})  # type: ignore[arg-type]
     return recipe
 
