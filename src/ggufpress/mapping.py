@@ -10,11 +10,12 @@ import difflib
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
+from ggufpress.arch.source_names import rule_names
 from ggufpress.arch.spec import EXPERT, LAYER, Arch, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.quant.types import BF16, F16, F32, QType
@@ -96,13 +97,19 @@ class _Instance:
 
 def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     """The mapping of `checkpoint` under `arch`. Raises MappingError or UnsupportedError, naming all that is wrong."""
-    index = checkpoint.tensors
+    index = rule_names(checkpoint, arch)
     if (asked := _n_sources(arch)) > MAX_SOURCES:
         raise MappingError(
             f"{checkpoint.root}: config.json asks for {asked:,} tensors, at most {MAX_SOURCES:,} are possible"
         )
-    instances = list(_instances(arch))
+    instances = []
+    copies: dict[str, str] = {}
+    for instance in _instances(arch):
+        chosen, others = _first_copy(instance, index)
+        instances.append(chosen)
+        copies |= dict.fromkeys(others, f"{chosen.sources[0]} is the same tensor")
     drops = {name: drop.reason for drop in arch.drops for name, _ in _per_layer(drop.source, arch.n_layer)}
+    drops |= copies
     taken = {source for instance in instances for source in instance.sources}
 
     problems = [
@@ -155,6 +162,15 @@ def _instances(arch: Arch) -> Iterator[_Instance]:
             )
             target = rule.target.replace(LAYER, str(layer))
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
+
+
+def _first_copy(instance: _Instance, index: Mapping[str, TensorRef]) -> tuple[_Instance, list[str]]:
+    """The instance with the first of its copies in file order, and the names of the others."""
+    if not instance.rule.copies:
+        return instance, []
+    names = {*instance.sources, *instance.rule.copies}
+    present = [name for name in index if name in names]
+    return (replace(instance, sources=(present[0],)), present[1:]) if present else (instance, [])
 
 
 def _per_layer(template: str, n_layer: int) -> Iterator[tuple[str, int]]:

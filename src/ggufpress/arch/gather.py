@@ -122,6 +122,34 @@ class Transpose:
         return "transpose"
 
 
+@dataclass(frozen=True, slots=True)
+class SkipRows:
+    """All rows but the first `count`: position embeddings that begin behind padding. (rows, ...) -> (rows - count, ...)."""
+
+    count: int
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The shape without these rows. Raises MappingError where none is left."""
+        if shape[0] <= self.count:
+            raise MappingError(f"{list(shape)} has no rows behind the first {self.count}")
+        return (shape[0] - self.count, *shape[1:])
+
+    def runs(self, shape: Shape, first: int, count: int) -> Iterator[tuple[int, int]]:
+        """One run, further on."""
+        yield self.count * prod(shape[1:]) + first, count
+
+    def limit(self, shape: Shape) -> int:
+        """None: rows only move."""
+        return 0
+
+    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
+        """As they are."""
+        return weights
+
+    def __str__(self) -> str:
+        return f"skip({self.count} rows)"
+
+
 def leftover(gathers: list[Gather | None], shape: Shape) -> str | None:
     """What is wrong where one stored tensor of `shape` makes several: used twice, or in part never; None if all is well."""
     if not any(isinstance(gather, Regroup) for gather in gathers):

@@ -8,23 +8,30 @@ from dataclasses import replace
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.families import (
+    bert,
     bloom,
     cohere,
+    euro_bert,
     exaone,
     falcon,
     gemma,
     gpt2,
     granite,
+    jina_bert,
     llama,
+    modern_bert,
     nemotron,
+    neo_bert,
     olmo,
     orion,
     phi2,
     qwen,
     qwen_moe,
+    roberta,
     seed_oss,
     stablelm,
     starcoder2,
+    t5,
 )
 from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
@@ -49,6 +56,13 @@ FAMILIES = (
     gpt2,
     bloom,
     falcon,
+    bert,
+    roberta,
+    modern_bert,
+    neo_bert,
+    euro_bert,
+    jina_bert,
+    t5,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
@@ -76,5 +90,6 @@ def describe(checkpoint: Checkpoint) -> Arch:
         )
     arch = DESCRIBE[classes[0]](config, classes[0])
     if arch.pooled:
-        arch = replace(arch, metadata=arch.metadata + pooling_metadata(checkpoint, arch.name))
+        pooling = pooling_metadata(checkpoint, arch.name, arch.classifier_pooling)
+        arch = replace(arch, metadata=arch.metadata + pooling + arch.pooled_keys)
     return arch

@@ -26,6 +26,7 @@ class Rule:
     `gather` takes some of the stored weights, in some order, before `ops`; several rules may share a source that way.
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
+    `copies` are other names of the same tensor: the first in file order is taken, the others are left out.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -37,6 +38,7 @@ class Rule:
     required: bool = True
     batch: str | None = None
     gather: Gather | None = None
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,11 @@ class Arch:
     `general.file_type` where the converter puts it; its value belongs to the output and is set there.
     `vocab` names the way the tokenizer files are read (several: the first for which there are files), `n_vocab` is the
     number of ids of the model; `vocab_keys` are set after the tokenizer's keys, whatever its files say.
-    `pooled`: the sentence-transformers files beside the model say how its outputs are pooled.
+    `pooled`: the sentence-transformers files beside the model say how its outputs are pooled; `pooled_keys` stand behind
+    what they say, and `classifier_pooling` is what counts where config.json has no such key.
+    `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py);
+    `endings` is the same for what they may end with.
+    `n_token_types` is written with the vocabularies of encoders; `first_vocab_keys` before all that the files say.
     """
 
     name: str
@@ -78,3 +84,9 @@ class Arch:
     constants: tuple[Constant, ...] = ()
     vocab_keys: tuple[tuple[str, Value], ...] = ()
     pooled: bool = False
+    prefixes: tuple[tuple[str, str], ...] = ()
+    endings: tuple[tuple[str, str], ...] = ()
+    pooled_keys: tuple[tuple[str, Value], ...] = ()
+    classifier_pooling: str | None = None
+    n_token_types: int | None = None
+    first_vocab_keys: tuple[tuple[str, Value], ...] = ()

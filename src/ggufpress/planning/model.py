@@ -69,11 +69,12 @@ def read_model(checkpoint: Checkpoint) -> Model:
     """
     arch = describe(checkpoint)
     tensors = map_tensors(checkpoint, arch)
-    vocab = read_vocab(checkpoint, _vocab_kind(checkpoint, arch), arch.n_vocab)
+    vocab = read_vocab(checkpoint, _vocab_kind(checkpoint, arch), arch.n_vocab, n_token_types=arch.n_token_types)
     keys: Metadata = {"general.architecture": text(arch.name)}
     keys.update(general_metadata(checkpoint, parameter_counts(tensors.tensors)))
     keys.update(arch.metadata)
     keys[QUANTIZATION_VERSION] = u32(2)
+    keys.update(arch.first_vocab_keys)
     keys.update(vocab.metadata)
     keys.update(arch.vocab_keys)
     return Model(

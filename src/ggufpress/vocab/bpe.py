@@ -19,9 +19,19 @@ def read_bpe(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, Pr
     Raises TokenizerError where a token lies outside of `n_vocab` or the pre-tokenizer is unknown.
     Source: conversion/base.py, get_vocab_base.
     """
+    tokenizer, source, table, notes = read_table(files, n_vocab)
+    pre = recognise(tokenizer.encode(CHECK_TEXT), split_rules(files), source)
+    return table, pre, (*tokenizer.notes, pre.how, *notes)
+
+
+def read_table(files: TokenizerFiles, n_vocab: int | None) -> tuple[FastTokenizer, str, TokenTable, tuple[str, ...]]:
+    """The tokenizer, its file, its vocabulary padded to `n_vocab`, and a note about the padding.
+
+    Raises TokenizerError where a token lies outside of `n_vocab`.
+    """
     tokenizer = load_fast_tokenizer(files)
     vocab: dict[str, int] = tokenizer.backend.get_vocab(with_added_tokens=True)
-    source = files.path("tokenizer.json" if files.has("tokenizer.json") else "vocab.json")
+    source = tokenizer.where
     if not vocab:
         raise TokenizerError(f"{source} has an empty vocabulary")
     n_vocab = check_n_vocab(len(vocab) if n_vocab is None else n_vocab, f"{files.path('config.json')}: vocab_size")
@@ -31,12 +41,9 @@ def read_bpe(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, Pr
             f"{source} gives {last!r} the id {vocab[last]}, but the model has {n_vocab} tokens",
             hint="vocab_size in config.json, the embedding and the tokenizer must be of one model",
         )
-    pre = recognise(tokenizer.encode(CHECK_TEXT), split_rules(files), str(source))
-    table = _table(tokenizer, vocab, n_vocab)
-    notes = (*tokenizer.notes, pre.how)
-    if n_vocab > len(vocab):
-        notes += (f"{n_vocab - len(vocab)} unused tokens pad the vocabulary to {n_vocab}",)
-    return table, pre, notes
+    unused = n_vocab - len(vocab)
+    notes = (f"{unused} unused tokens pad the vocabulary to {n_vocab}",) if unused > 0 else ()
+    return tokenizer, source, _table(tokenizer, vocab, n_vocab), notes
 
 
 def split_rules(files: TokenizerFiles) -> Mapping[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ggufpress.errors import UnsupportedError, UsageError
 from ggufpress.gguf.values import Metadata, Value, flag, text
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab.bpe import read_bpe
+from ggufpress.vocab.encoder_kinds import CHOOSE, READ, with_token_types
 from ggufpress.vocab.special import special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
 from ggufpress.vocab.spm_from_json import is_spm_json, read_spm_json
@@ -34,16 +36,33 @@ class Vocab:
     notes: tuple[str, ...] = ()
 
 
-def read_vocab(checkpoint: Checkpoint, kind: str = "llama", n_vocab: int | None = None) -> Vocab:
+def read_vocab(
+    checkpoint: Checkpoint, kind: str = "llama", n_vocab: int | None = None, *, n_token_types: int | None = None
+) -> Vocab:
     """The vocabulary of `checkpoint` as llama.cpp's converter writes it.
 
-    `kind` is one of KINDS. `n_vocab` is the config's vocab_size after the defaults of its class, None where it has none.
+    `kind` is one of KINDS, or of the families in encoder_kinds.CHOOSE. `n_vocab` is the config's vocab_size after the
+    defaults of its class, None where it has none; `n_token_types` the number of segment kinds of an encoder.
     Raises TokenizerError where the files are missing, broken or contradictory, UnsupportedError for kinds to come.
     """
-    read = KINDS.get(kind)
+    files = TokenizerFiles(checkpoint)
+    chosen = CHOOSE[kind](files) if kind in CHOOSE else kind
+    read = KINDS.get(chosen)
     if read is None:
         raise UsageError(f"{kind} is no kind of tokenizer; known are {', '.join(KINDS)}")
-    return read(TokenizerFiles(checkpoint), n_vocab)
+    vocab = read(files, n_vocab)
+    if n_token_types is None:
+        return vocab
+    metadata = with_token_types(
+        dict(vocab.metadata), n_token_types, wordpiece=chosen == "wpm", fixed=kind == "jina-v2"
+    )
+    return replace(vocab, metadata=tuple(metadata.items()))
+
+
+def _of_encoder(files: TokenizerFiles, n_vocab: int | None, *, kind: str) -> Vocab:
+    metadata, notes = READ[kind](files, n_vocab)
+    tokens = metadata["tokenizer.ggml.tokens"].data
+    return Vocab(kind, tuple(metadata.items()), len(tokens) if isinstance(tokens, tuple) else 0, notes)
 
 
 def _spm(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
@@ -109,5 +128,6 @@ KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "spm": _spm,
     "spm-json": _spm_json,
     "bpe": _bpe,
+    **{kind: partial(_of_encoder, kind=kind) for kind in READ},
 }
 """How to read a vocabulary, by the name that an architecture gives. A new kind is a file and a line here."""

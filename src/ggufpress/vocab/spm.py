@@ -28,7 +28,7 @@ def read_spm(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, tu
     Added tokens replace pieces: those of added_tokens.json first, then tokenizer_config.json's added_tokens_decoder.
     Source: conversion/base.py, _create_vocab_sentencepiece.
     """
-    pieces = _load(files)
+    pieces = load_spm(files)
     n_pieces = pieces.vocab_size()
     n_vocab = check_n_vocab(n_vocab or n_pieces, f"{files.checkpoint.root / 'config.json'}: vocab_size")
     n_known = min(n_pieces, n_vocab)
@@ -39,7 +39,7 @@ def read_spm(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, tu
     except UnicodeDecodeError as error:
         raise TokenizerError(f"{files.path(MODEL_FILE)} holds a piece that is not UTF-8") from error
     scores = [pieces.GetScore(i) for i in ids] + [PAD_SCORE] * (n_vocab - n_known)
-    types = [_piece_type(pieces, i) for i in ids] + [TokenType.UNUSED] * (n_vocab - n_known)
+    types = [piece_type(pieces, i) for i in ids] + [TokenType.UNUSED] * (n_vocab - n_known)
 
     outside = 0
     for token_id, text, token_type in (*_added_tokens(files), *_added_tokens_decoder(files)):
@@ -56,8 +56,9 @@ def read_spm(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, tu
     return TokenTable(tokens, types, scores), tuple(notes)
 
 
-def _load(files: TokenizerFiles) -> Any:
-    content = files.read_bytes(MODEL_FILE)
+def load_spm(files: TokenizerFiles, name: str = MODEL_FILE) -> Any:
+    """The SentencePieceProcessor of tokenizer.model. Raises TokenizerError where there is none or it is broken."""
+    content = files.read_bytes(name)
     processor = SentencePieceProcessor()
     try:
         loaded = processor.LoadFromSerializedProto(content)
@@ -66,15 +67,16 @@ def _load(files: TokenizerFiles) -> Any:
         reason = str(error).splitlines()[0].removeprefix("INTERNAL: ")
         shown = "" if isinstance(error, UnicodeDecodeError) or reason.startswith("src/") else f": {reason}"
         raise TokenizerError(
-            f"{files.path(MODEL_FILE)} is not a SentencePiece model{shown}",
+            f"{files.path(name)} is not a SentencePiece model{shown}",
             hint="if tokenizer.json holds the vocabulary (as for Llama 3), move tokenizer.model away",
         ) from error
     if not loaded or processor.vocab_size() == 0:
-        raise TokenizerError(f"{files.path(MODEL_FILE)} is a SentencePiece model without pieces")
+        raise TokenizerError(f"{files.path(name)} is a SentencePiece model without pieces")
     return processor
 
 
-def _piece_type(pieces: Any, token_id: int) -> TokenType:
+def piece_type(pieces: Any, token_id: int) -> TokenType:
+    """What SentencePiece says a piece is."""
     if pieces.IsUnknown(token_id):
         return TokenType.UNKNOWN
     if pieces.IsControl(token_id):

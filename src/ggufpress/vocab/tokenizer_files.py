@@ -53,7 +53,7 @@ class TokenizerFiles:
     def json(self, name: str) -> dict[str, Any] | None:
         """The JSON object in `name`, None where there is no such file. Callers must not change it.
 
-        Of tokenizer.json the vocabulary itself is left out.
+        Of tokenizer.json the vocabulary itself is left out, unless it is a list.
         Raises TokenizerError where the file is not JSON or holds something else than an object.
         """
         if name not in self._parsed:
@@ -68,8 +68,9 @@ class TokenizerFiles:
             raise TokenizerError(f"{self.path(name)} is not JSON: {error}") from error
         parsed = expect_object(value, str(self.path(name)))
         if name == "tokenizer.json" and isinstance(model := parsed.get("model"), dict):
-            # The largest part is of no use here: the tokenizers library reads it on its own.
-            model.pop("vocab", None)
+            # The largest part is of no use here, but for the scores of a list: the tokenizers library reads it on its own.
+            if not isinstance(model.get("vocab"), list):
+                model.pop("vocab", None)
         return parsed
 
 
