@@ -20,18 +20,20 @@ def plan(
     output: str | PathLike[str] | None = None,
     via: str = "auto",
     layout: str = "auto",
+    pre: str | None = None,
 ) -> Plan:
     """Say what `quantize` would do with `source`, from headers only.
 
     source: a folder with a Hugging Face checkpoint. types: presets such as "Q4_K_M", or "AUTO".
     output: a .gguf path (one type) or a folder. via: auto, f32, f16 or bf16: the rounding of llama-quantize's input file.
     layout: auto, convert or quantize: the order of keys and tensors.
+    pre: llama.cpp's name of the pre-tokenizer, by default the one that is recognised.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.plan("TinyLlama-1.1B-Chat-v1.0", ["Q8_0"]).outputs[0].file_bytes`
     """
     folder = Path(output) if output is not None else None
-    return build_plan(resolve(source), types, output=folder, via=via, layout=layout)
+    return build_plan(resolve(source), types, output=folder, via=via, layout=layout, pre=pre)
 
 
 def quantize(
@@ -41,6 +43,7 @@ def quantize(
     output: str | PathLike[str] | None = None,
     via: str = "auto",
     layout: str = "auto",
+    pre: str | None = None,
     threads: int | None = None,
     memory: int = MEMORY,
     force: bool = False,
@@ -56,7 +59,7 @@ def quantize(
 
     Example: `ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")`
     """
-    planned = plan(source, types, output=output, via=via, layout=layout)
+    planned = plan(source, types, output=output, via=via, layout=layout, pre=pre)
     return execute(planned, force=force, threads=threads, memory=memory, manifest=manifest, progress=progress)
 
 

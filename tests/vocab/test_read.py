@@ -113,5 +113,5 @@ def test_unknown_kind(folder: MakeFolder) -> None:
 
 
 def test_no_tokenizer_says_what_was_looked_for(folder: MakeFolder) -> None:
-    with pytest.raises(TokenizerError, match=r"tokenizer\.model, tokenizer\.json, and vocab\.json with merges\.txt"):
+    with pytest.raises(TokenizerError, match=r"tokenizer\.model, tokenizer\.json, vocab\.json with merges\.txt"):
         read_vocab(folder({"config.json": {}}))

@@ -16,7 +16,6 @@ LANGUAGE_MODEL = (("model.language_model.", "model."), ("language_model.", ""))
 """Where multimodal checkpoints hold their language model, and what stands there without it."""
 
 
-
 def rule_name(name: str, prefixes: tuple[tuple[str, str], ...] = ()) -> str:
     """The name under which rules look for the tensor `name`: the first prefix that fits is replaced."""
     for old, new in (*prefixes, *LANGUAGE_MODEL):

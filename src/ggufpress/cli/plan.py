@@ -27,14 +27,21 @@ from ggufpress.source.resolve import resolve
 @source_options
 @shared_options
 def command(
-    source: str, types: tuple[str, ...], output: Path | None, via: str, layout: str, as_json: bool, quiet: bool
+    source: str,
+    types: tuple[str, ...],
+    output: Path | None,
+    via: str,
+    layout: str,
+    pre: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Say what `quantize` would do with SOURCE: every tensor, its type and size. Reads headers, no weights.
 
     \b
     ggufpress plan TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M
     """
-    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout)
+    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout, pre=pre)
     if as_json:
         print_json(plan.to_json() | {"footprints": [item.to_json() for item in footprints(plan)]})
     elif quiet:

@@ -47,6 +47,7 @@ def command(
     output: Path | None,
     via: str,
     layout: str,
+    pre: str | None,
     threads: int | None,
     memory: int,
     force: bool,
@@ -60,7 +61,7 @@ def command(
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
     """
-    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout)
+    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout, pre=pre)
     talk = not quiet and not as_json
     if talk:
         announce(plan)

@@ -54,11 +54,13 @@ def build_plan(
     output: Path | None = None,
     via: str = "auto",
     layout: str = "auto",
+    pre: str | None = None,
 ) -> Plan:
     """The plan that makes one file per entry of `types` from `checkpoint`. Reads the small files, but no weight.
 
     `output` is a file (only with one type) or a folder, by default the current one. `via` and `layout` say which of
-    llama.cpp's files to equal: see docs/concepts/parity.md.
+    llama.cpp's files to equal: see docs/concepts/parity.md. `pre` is llama.cpp's name of the pre-tokenizer, by default
+    the one that is recognised.
     Raises UsageError, CheckpointError, ConfigError, TokenizerError, UnsupportedError or MappingError.
     """
     if via not in VIAS:
@@ -68,7 +70,7 @@ def build_plan(
     if not types:
         raise UsageError("no type is asked for", hint="-q Q4_K_M is the usual choice")
     presets = [None if name.upper() == AUTO else preset_named(name) for name in types]
-    model = read_model(checkpoint)
+    model = read_model(checkpoint, pre=pre)
     via_preset = model.own_type if via == "auto" else preset_named(via)
     chosen = [preset or model.own_type for preset in presets]
     if len(set(chosen)) < len(chosen):

@@ -62,14 +62,15 @@ class Model:
         return sum(ref.nbytes for tensor in self.tensors for ref in tensor.sources)
 
 
-def read_model(checkpoint: Checkpoint) -> Model:
-    """The model in `checkpoint`. Reads the small files, but no weight.
+def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
+    """The model in `checkpoint`. Reads the small files, but no weight. `pre` names the pre-tokenizer, None: recognise it.
 
     Raises CheckpointError, ConfigError, TokenizerError, UnsupportedError or MappingError.
     """
     arch = describe(checkpoint)
     tensors = map_tensors(checkpoint, arch)
-    vocab = read_vocab(checkpoint, _vocab_kind(checkpoint, arch), arch.n_vocab, n_token_types=arch.n_token_types)
+    kind = _vocab_kind(checkpoint, arch)
+    vocab = read_vocab(checkpoint, kind, arch.n_vocab, n_token_types=arch.n_token_types, pre=pre)
     keys: Metadata = {"general.architecture": text(arch.name)}
     keys.update(general_metadata(checkpoint, parameter_counts(tensors.tensors)))
     keys.update(arch.metadata)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from tokenizers import models
 
 from ggufpress.errors import TokenizerError
 from ggufpress.vocab.fast_tokenizer import FastTokenizer, load_fast_tokenizer
 from ggufpress.vocab.pretokenizer_fingerprints import CHECK_TEXT
-from ggufpress.vocab.pretokenizers import RULES, PreTokenizer, recognise
+from ggufpress.vocab.pretokenizers import RULES, PreTokenizer, recognise, stated_pretokenizer
 from ggufpress.vocab.token_table import TokenTable, TokenType, added_token, check_n_vocab, padding
-from ggufpress.vocab.tokenizer_files import TokenizerFiles
+from ggufpress.vocab.tokenizer_files import TokenizerFiles, optional_object
 
 
 def read_bpe(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, PreTokenizer, tuple[str, ...]]:
@@ -19,13 +22,30 @@ def read_bpe(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, Pr
     Raises TokenizerError where a token lies outside of `n_vocab` or the pre-tokenizer is unknown.
     Source: conversion/base.py, get_vocab_base.
     """
-    tokenizer, source, table, notes = read_table(files, n_vocab)
-    pre = recognise(tokenizer.encode(CHECK_TEXT), split_rules(files), source)
+    tokenizer, table, notes = read_table(files, n_vocab)
+    pre = find_pretokenizer(files, tokenizer)
     return table, pre, (*tokenizer.notes, pre.how, *notes)
 
 
-def read_table(files: TokenizerFiles, n_vocab: int | None) -> tuple[FastTokenizer, str, TokenTable, tuple[str, ...]]:
-    """The tokenizer, its file, its vocabulary padded to `n_vocab`, and a note about the padding.
+def find_pretokenizer(files: TokenizerFiles, tokenizer: FastTokenizer) -> PreTokenizer:
+    """The pre-tokenizer that the user names, or the one that the tokenizer has. Raises TokenizerError for an unknown one."""
+    if files.pre is not None:
+        return stated_pretokenizer(files.pre)
+    model_type = files.checkpoint.config.get("model_type")
+    where = str(files.path("tokenizer.json"))
+    model = optional_object(files.json("tokenizer.json") or {}, "model", where)
+    return recognise(
+        tokenizer.encode(CHECK_TEXT),
+        split_rules(files, tokenizer),
+        tokenizer.where,
+        model_type=model_type if isinstance(model_type, str) else None,
+        ignores_merges=bool(model.get("ignore_merges")),
+        word_pieces=isinstance(tokenizer.backend.model, models.WordPiece),
+    )
+
+
+def read_table(files: TokenizerFiles, n_vocab: int | None) -> tuple[FastTokenizer, TokenTable, tuple[str, ...]]:
+    """The tokenizer, its vocabulary padded to `n_vocab`, and a note about the padding.
 
     Raises TokenizerError where a token lies outside of `n_vocab`.
     """
@@ -43,13 +63,17 @@ def read_table(files: TokenizerFiles, n_vocab: int | None) -> tuple[FastTokenize
         )
     unused = n_vocab - len(vocab)
     notes = (f"{unused} unused tokens pad the vocabulary to {n_vocab}",) if unused > 0 else ()
-    return tokenizer, source, _table(tokenizer, vocab, n_vocab), notes
+    return tokenizer, _table(tokenizer, vocab, n_vocab), notes
 
 
-def split_rules(files: TokenizerFiles) -> Mapping[str, Any]:
-    """What tokenizer.json states about splitting text; empty where there is none."""
-    stated = files.json("tokenizer.json") or {}
-    return {key: stated.get(key) for key in RULES}
+def split_rules(files: TokenizerFiles, tokenizer: FastTokenizer) -> Mapping[str, Any]:
+    """What tokenizer.json states about splitting text, or what was made of older files where there is none."""
+    if (stated := files.json("tokenizer.json")) is not None:
+        return {key: stated.get(key) for key in RULES}
+    parts = (tokenizer.backend.normalizer, tokenizer.backend.pre_tokenizer)
+    return {
+        key: None if part is None else json.loads(part.__getstate__()) for key, part in zip(RULES, parts, strict=True)
+    }
 
 
 def _table(tokenizer: FastTokenizer, vocab: Mapping[str, int], n_vocab: int) -> TokenTable:

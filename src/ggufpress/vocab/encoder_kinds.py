@@ -5,13 +5,15 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/bert.py, conversion/t5.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeAlias
 
 from ggufpress.errors import TokenizerError, UnsupportedError
-from ggufpress.gguf.values import Metadata, text, u32
-from ggufpress.vocab.bpe import read_bpe, read_table
+from ggufpress.gguf.values import Metadata, flag, text, u32
+from ggufpress.vocab.bpe import find_pretokenizer, read_table
+from ggufpress.vocab.fast_tokenizer import FastTokenizer
 from ggufpress.vocab.sentencepiece_model import BPE
 from ggufpress.vocab.special import special_metadata
 from ggufpress.vocab.spm import MODEL_FILE
@@ -44,12 +46,29 @@ def read_wordpiece(files: TokenizerFiles, n_vocab: int | None) -> Reading:
 
     Source: conversion/bert.py, BertModel.set_vocab.
     """
-    table, pre, notes = read_bpe(files, n_vocab)
+    tokenizer, table, notes = read_table(files, n_vocab)
+    pre = find_pretokenizer(files, tokenizer)
     out: Metadata = {"tokenizer.ggml.model": text("bert"), "tokenizer.ggml.pre": text(pre.name)}
     tokens = [_phantom(*row) for row in zip(table.tokens, table.types, strict=True)]
     out.update(TokenTable(tokens, table.types).metadata())
     out.update(special_metadata(files, n_vocab=len(tokens)))
-    return out, notes
+    notes = (*tokenizer.notes, pre.how, *notes)
+    return (out, notes) if pre.known else _with_normalizer(tokenizer, out, notes)
+
+
+def _with_normalizer(tokenizer: FastTokenizer, metadata: Metadata, notes: tuple[str, ...]) -> Reading:
+    """What the normalizer does, where no file of the reference has to be equalled."""
+    normalizer = tokenizer.backend.normalizer
+    state = {} if normalizer is None else json.loads(normalizer.__getstate__())
+    if state.get("type") != "BertNormalizer":
+        return metadata, notes
+    lowercase = bool(state.get("lowercase"))
+    strips = state.get("strip_accents")
+    metadata["tokenizer.ggml.normalizer.lowercase"] = flag(lowercase)
+    metadata["tokenizer.ggml.normalizer.strip_accents"] = flag(lowercase if strips is None else bool(strips))
+    if not state.get("handle_chinese_chars", True):
+        notes += ("llama.cpp takes each Chinese character for a word, which this tokenizer does not",)
+    return metadata, notes
 
 
 def _phantom(token: str, token_type: int) -> str:
@@ -59,7 +78,7 @@ def _phantom(token: str, token_type: int) -> str:
 
 
 def _whitespace(files: TokenizerFiles, n_vocab: int | None) -> Reading:
-    tokenizer, _, table, notes = read_table(files, n_vocab)
+    tokenizer, table, notes = read_table(files, n_vocab)
     out: Metadata = {"tokenizer.ggml.model": text("whitespace"), "tokenizer.ggml.pre": text("whitespace")}
     out.update(table.metadata())
     out.update(special_metadata(files, load_merges=True))
@@ -131,7 +150,9 @@ def _jina_v2(files: TokenizerFiles) -> str:
     if stated == "BertTokenizer":
         return "wpm"
     if stated != "RobertaTokenizer":
-        raise UnsupportedError(f"{where}: tokenizer_class is {stated!r:.40}, BertTokenizer or RobertaTokenizer was expected")
+        raise UnsupportedError(
+            f"{where}: tokenizer_class is {stated!r:.40}, BertTokenizer or RobertaTokenizer was expected"
+        )
     rules = optional_object(files.json(TOKENIZER_JSON) or {}, "pre_tokenizer", str(files.path(TOKENIZER_JSON)))
     return "whitespace" if rules.get("type") == "Whitespace" else "bpe"
 

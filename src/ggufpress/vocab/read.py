@@ -37,15 +37,21 @@ class Vocab:
 
 
 def read_vocab(
-    checkpoint: Checkpoint, kind: str = "llama", n_vocab: int | None = None, *, n_token_types: int | None = None
+    checkpoint: Checkpoint,
+    kind: str = "llama",
+    n_vocab: int | None = None,
+    *,
+    n_token_types: int | None = None,
+    pre: str | None = None,
 ) -> Vocab:
     """The vocabulary of `checkpoint` as llama.cpp's converter writes it.
 
     `kind` is one of KINDS, or of the families in encoder_kinds.CHOOSE. `n_vocab` is the config's vocab_size after the
-    defaults of its class, None where it has none; `n_token_types` the number of segment kinds of an encoder.
+    defaults of its class, None where it has none; `n_token_types` the number of segment kinds of an encoder; `pre` the
+    pre-tokenizer, None where it is to be recognised.
     Raises TokenizerError where the files are missing, broken or contradictory, UnsupportedError for kinds to come.
     """
-    files = TokenizerFiles(checkpoint)
+    files = TokenizerFiles(checkpoint, pre)
     chosen = CHOOSE[kind](files) if kind in CHOOSE else kind
     read = KINDS.get(chosen)
     if read is None:
@@ -53,9 +59,7 @@ def read_vocab(
     vocab = read(files, n_vocab)
     if n_token_types is None:
         return vocab
-    metadata = with_token_types(
-        dict(vocab.metadata), n_token_types, wordpiece=chosen == "wpm", fixed=kind == "jina-v2"
-    )
+    metadata = with_token_types(dict(vocab.metadata), n_token_types, wordpiece=chosen == "wpm", fixed=kind == "jina-v2")
     return replace(vocab, metadata=tuple(metadata.items()))
 
 
@@ -89,6 +93,9 @@ def _bpe(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
     out: Metadata = {"tokenizer.ggml.model": text("gpt2"), "tokenizer.ggml.pre": text(pre.name)}
     out.update(table.metadata())
     out.update(special_metadata(files, load_merges=True))
+    if not pre.known:
+        # llama.cpp has a default of its own for some names
+        out.setdefault("tokenizer.ggml.add_bos_token", flag(False))
     return Vocab("bpe", tuple(out.items()), len(table.tokens), notes)
 
 

@@ -86,7 +86,8 @@ CLASSES: Mapping[str, TokenizerClass] = {
         TokenizerClass("CodeGenTokenizer", _GPT, from_files="gpt2", marks_special_of_files=True),
         TokenizerClass("Qwen2Tokenizer", _special(_END, None, _END, _END), marks_special=True, from_files="qwen2"),
         *(
-            TokenizerClass(f"{name}Tokenizer", _BERT, from_files="bert", rewrites_normalizer=True) for name in _BERT_LIKE
+            TokenizerClass(f"{name}Tokenizer", _BERT, from_files="bert", rewrites_normalizer=True)
+            for name in _BERT_LIKE
         ),
         TokenizerClass("RobertaTokenizer", _ROBERTA, from_files="gpt2"),
         TokenizerClass("XLMRobertaTokenizer", _ROBERTA, add_prefix_space=None),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from ggufpress.errors import TokenizerError
 from ggufpress.gguf.values import Metadata, ValueType, array, flag, text
 from ggufpress.vocab.fast_tokenizer import load_fast_tokenizer
 from ggufpress.vocab.sentencepiece_model import UNIGRAM, ModelFacts, read_facts
+from ggufpress.vocab.splitting_rules import flat_rules
 from ggufpress.vocab.spm import load_spm, piece_type
 from ggufpress.vocab.token_table import ADDED_SCORE, PAD_SCORE, TokenTable, TokenType, check_n_vocab, padding
 from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_id, expect_list, expect_object, expect_text
@@ -93,9 +93,7 @@ def read_camembert(files: TokenizerFiles, n_vocab: int | None) -> UnigramVocab:
     """
     facts, table = _pieces(files, XLM_ROBERTA_FILE)
     table = _table_behind(CAMEMBERT_FIRST, table, 1, len(table.tokens))
-    table = TokenTable(
-        [*table.tokens, CAMEMBERT_LAST], [*table.types, TokenType.CONTROL], [*(table.scores or ()), 0.0]
-    )
+    table = TokenTable([*table.tokens, CAMEMBERT_LAST], [*table.types, TokenType.CONTROL], [*(table.scores or ()), 0.0])
     return _with_facts(_padded(files, XLM_ROBERTA_FILE, table, n_vocab), facts, ())
 
 
@@ -139,7 +137,9 @@ def read_unigram_json(files: TokenizerFiles, n_vocab: int | None) -> UnigramVoca
     rules = json_rules(files)
     adds = bool(config.get("add_prefix_space", False))
     if adds != rules.adds_prefix:
-        notes += ("tokenizer_config.json decides whether text gets a space in front, though tokenizer.json says otherwise",)
+        notes += (
+            "tokenizer_config.json decides whether text gets a space in front, though tokenizer.json says otherwise",
+        )
     removes = bool(config.get("clean_up_tokenization_spaces", False))
     return UnigramVocab(TokenTable(tokens, types, scores), adds, removes, rules.charsmap, notes)
 
@@ -157,27 +157,17 @@ def json_rules(files: TokenizerFiles) -> ModelFacts:
     where = str(files.path(TOKENIZER_JSON))
     stated = files.json(TOKENIZER_JSON) or {}
     charsmap, removes = b"", False
-    for rule in _flat(stated.get("normalizer"), "normalizers", f"{where}: normalizer"):
+    for rule in flat_rules(stated.get("normalizer"), "normalizers", f"{where}: normalizer"):
         if rule.get("type") == "Precompiled":
             charsmap = _decoded(rule.get("precompiled_charsmap"), f"{where}: precompiled_charsmap")
         pattern = rule.get("pattern")
         removes |= rule.get("type") == "Replace" and isinstance(pattern, dict) and pattern.get("Regex") in _SPACES
     adds = False
-    for rule in _flat(stated.get("pre_tokenizer"), "pretokenizers", f"{where}: pre_tokenizer"):
+    for rule in flat_rules(stated.get("pre_tokenizer"), "pretokenizers", f"{where}: pre_tokenizer"):
         removes |= rule.get("type") == "WhitespaceSplit"
         if rule.get("type") == "Metaspace":
             adds = rule.get("prepend_scheme", "always" if rule.get("add_prefix_space", True) else "never") != "never"
     return ModelFacts(UNIGRAM, charsmap, adds, removes)
-
-
-def _flat(rule: Any, parts: str, where: str) -> Iterator[Mapping[str, Any]]:
-    pending = [] if rule is None else [rule]
-    while pending:
-        entry = expect_object(pending.pop(0), where)
-        if entry.get("type") == "Sequence":
-            pending[:0] = expect_list(entry.get(parts, []), f"{where}: {parts}")
-        else:
-            yield entry
 
 
 def _decoded(stated: Any, where: str) -> bytes:
@@ -223,7 +213,9 @@ def _table_behind(first: tuple[str, ...], table: TokenTable, start: int, stop: i
     kinds = [TokenType.UNKNOWN if token == "<unk>" else TokenType.CONTROL for token in first]
     scores = table.scores or ()
     return TokenTable(
-        [*first, *table.tokens[start:stop]], [*kinds, *table.types[start:stop]], [*[0.0] * len(first), *scores[start:stop]]
+        [*first, *table.tokens[start:stop]],
+        [*kinds, *table.types[start:stop]],
+        [*[0.0] * len(first), *scores[start:stop]],
     )
 
 

@@ -99,7 +99,9 @@ def describe_v3(config: Config, hf_class: str, labels: tuple[str, ...]) -> Arch:
         metadata=tuple(encoder_metadata(config, name)),
         rules=(
             Rule("token_embd.weight", "embeddings.word_embeddings.weight", shape=(s.n_vocab, s.n_embd)),
-            Rule("token_types.weight", "embeddings.token_type_embeddings.weight", shape=(token_types(config), s.n_embd)),
+            Rule(
+                "token_types.weight", "embeddings.token_type_embeddings.weight", shape=(token_types(config), s.n_embd)
+            ),
             *linear("token_embd_norm", "emb_ln", (s.n_embd,)),
             *linear(f"{BLK}.attn_qkv", f"{hf}.mixer.Wqkv", (3 * s.n_embd, s.n_embd)),
             *linear(f"{BLK}.attn_output", f"{hf}.mixer.out_proj", (s.n_embd, s.n_embd)),
