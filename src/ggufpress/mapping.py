@@ -93,6 +93,7 @@ class _Instance:
     target: str
     sources: tuple[str, ...]
     batch: tuple[str, int] | None
+    copies: tuple[str, ...] = ()
 
 
 def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
@@ -161,15 +162,17 @@ def _instances(arch: Arch) -> Iterator[_Instance]:
                 tuple(source.replace(EXPERT, str(e)) for e in range(arch.n_expert)) if EXPERT in source else (source,)
             )
             target = rule.target.replace(LAYER, str(layer))
-            yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
+            copies = tuple(copy.replace(LAYER, str(layer)) for copy in rule.copies)
+            yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None, copies)
 
 
 def _first_copy(instance: _Instance, index: Mapping[str, TensorRef]) -> tuple[_Instance, list[str]]:
     """The instance with the first of its copies in file order, and the names of the others."""
-    if not instance.rule.copies:
+    if not instance.copies:
         return instance, []
-    names = {*instance.sources, *instance.rule.copies}
-    present = [name for name in index if name in names]
+    present = [name for name in (*instance.sources, *instance.copies) if name in index]
+    if len(present) > 1:
+        present = [name for name in index if name in present]
     return (replace(instance, sources=(present[0],)), present[1:]) if present else (instance, [])
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense
+from tests.tiny import dense, encoders
 from tests.tiny_checkpoints import TinyCase
 
-ROOMS: dict[str, list[TinyCase]] = {"dense": dense.CASES}
+ROOMS: dict[str, list[TinyCase]] = {"dense": dense.CASES, "encoders": encoders.CASES}
 """Cases by room; the digests of a room are in tests/data/expected/families/ROOM.json.xz."""
 
 FAMILY_CASES = {case.name: case for cases in ROOMS.values() for case in cases}

@@ -29,6 +29,7 @@ from ggufpress.arch.encoders import (
     token_types,
 )
 from ggufpress.arch.layers import BLK, linear
+from ggufpress.arch.ops import Shape
 from ggufpress.arch.spec import Arch, Drop, Rule
 
 CLASSES = ("JinaBertModel", "JinaBertForMaskedLM")
@@ -45,7 +46,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
     labels = output_labels(config, known=config is not raw)
     name = "jina-bert-v2"
     s = encoder_sizes(config)
-    hf, wide, square = "encoder.layer.{i}", (2 * s.n_ff, s.n_embd), (s.n_embd, s.n_embd)
+    hf, square = "encoder.layer.{i}", (s.n_embd, s.n_embd)
     rules = (
         Rule("token_embd.weight", "embeddings.word_embeddings.weight", shape=(s.n_vocab, s.n_embd)),
         Rule("token_types.weight", "embeddings.token_type_embeddings.weight", shape=(token_types(config), s.n_embd)),
@@ -58,12 +59,9 @@ def describe(raw: Config, hf_class: str) -> Arch:
         *linear(f"{BLK}.attn_output", f"{hf}.attention.output.dense", square),
         *linear(f"{BLK}.attn_output_norm", f"{hf}.attention.output.LayerNorm", (s.n_embd,), required=False),
         *linear(f"{BLK}.attn_norm_2", f"{hf}.layer_norm_1", (s.n_embd,), required=False),
-        *linear(f"{BLK}.ffn_up", f"{hf}.mlp.gated_layers", wide, required=False),
-        *linear(f"{BLK}.ffn_up", f"{hf}.mlp.up_gated_layer", wide, required=False),
-        *linear(f"{BLK}.ffn_down", f"{hf}.mlp.wo", (s.n_embd, s.n_ff), required=False),
-        *linear(f"{BLK}.ffn_down", f"{hf}.mlp.down_layer", (s.n_embd, s.n_ff), required=False),
-        *linear(f"{BLK}.layer_output_norm", f"{hf}.mlp.layernorm", (s.n_embd,), required=False),
-        *linear(f"{BLK}.layer_output_norm", f"{hf}.layer_norm_2", (s.n_embd,), required=False),
+        *_either("ffn_up", ("mlp.gated_layers", "mlp.up_gated_layer"), (2 * s.n_ff, s.n_embd)),
+        *_either("ffn_down", ("mlp.wo", "mlp.down_layer"), (s.n_embd, s.n_ff)),
+        *_either("layer_output_norm", ("mlp.layernorm", "layer_norm_2"), (s.n_embd,)),
         *head("classifier", "cls"),
     )
     return Arch(
@@ -81,6 +79,15 @@ def describe(raw: Config, hf_class: str) -> Arch:
         prefixes=(("bert.", ""),),
         endings=OLD_NORM_NAMES,
         n_token_types=token_types(config),
+    )
+
+
+def _either(target: str, names: tuple[str, str], shape: Shape) -> tuple[Rule, Rule]:
+    """A linear layer or norm that one variant calls by the first name, the other by the second."""
+    first, second = (f"encoder.layer.{{i}}.{name}" for name in names)
+    return (
+        Rule(f"{BLK}.{target}.weight", f"{first}.weight", shape=shape, copies=(f"{second}.weight",)),
+        Rule(f"{BLK}.{target}.bias", f"{first}.bias", shape=shape[:1], copies=(f"{second}.bias",), required=False),
     )
 
 
