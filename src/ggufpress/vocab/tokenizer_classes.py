@@ -89,7 +89,8 @@ CLASSES: Mapping[str, TokenizerClass] = {
             TokenizerClass(f"{name}Tokenizer", _BERT, from_files="bert", rewrites_normalizer=True)
             for name in _BERT_LIKE
         ),
-        TokenizerClass("RobertaTokenizer", _ROBERTA, from_files="gpt2"),
+        TokenizerClass("RobertaTokenizer", _ROBERTA, from_files="roberta"),
+        TokenizerClass("MPNetTokenizer", _ROBERTA | {"unk_token": "[UNK]"}, rewrites_normalizer=True),
         TokenizerClass("XLMRobertaTokenizer", _ROBERTA, add_prefix_space=None),
         TokenizerClass("CamembertTokenizer", _ROBERTA, add_prefix_space=None, extra=_NOT_USED),
         TokenizerClass("BloomTokenizer", _special("<unk>", "<s>", "</s>", "<pad>"), prefixes_parts=True),
