@@ -86,8 +86,8 @@ def mask_head(n_vocab: int) -> Shapes:
 
 def distilbert(prefix: str = "") -> Shapes:
     """DistilBERT."""
-    found: Shapes = {"embeddings.word_embeddings.weight": (30522, N_EMBD),
-                     "embeddings.position_embeddings.weight": (40, N_EMBD)} | norm("embeddings.LayerNorm", N_EMBD, True)  # fmt: skip
+    found = linear("embeddings.word_embeddings", 30522, N_EMBD) | linear("embeddings.position_embeddings", 40, N_EMBD)
+    found |= norm("embeddings.LayerNorm", N_EMBD, True)
     for i in range(N_LAYER):
         hf = f"transformer.layer.{i}"
         for part in ("q_lin", "k_lin", "v_lin", "out_lin"):

@@ -96,9 +96,7 @@ def _put_between(files: TokenizerFiles, tokenizer: Any, ids: Mapping[str, int], 
                 f"{files.path(VOCAB_FILE)} has no token {token!r}, with which RoBERTa's texts begin or end"
             )
     prefix = bool(settings.values.get("add_prefix_space", False))
-    tokenizer.post_processor = processors.RobertaProcessing(
-        sep=(sep, ids[sep]), cls=(cls, ids[cls]), add_prefix_space=prefix, trim_offsets=True
-    )
+    tokenizer.post_processor = processors.RobertaProcessing((sep, ids[sep]), (cls, ids[cls]), True, prefix)
 
 
 def _begin_with_bos(files: TokenizerFiles, tokenizer: Any, ids: Mapping[str, int], settings: TokenSettings) -> None:
