@@ -15,6 +15,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 GGUFPRESS = [sys.executable, "-m", "ggufpress"]
+KIB = 1024 / 1e6
+"""The unit in which Linux tells memory, in MB."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def measure(command: list[str]) -> Cost:
                 return
             found = [line for line in status.splitlines() if line.startswith("RssAnon")]
             if found:
-                peak = max(peak, int(found[0].split()[1]) / 1000)
+                peak = max(peak, int(found[0].split()[1]) * KIB)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -60,7 +62,7 @@ def measure(command: list[str]) -> Cost:
     watcher.join()
     if status:
         sys.exit(f"{shlex.join(command)}\n{errors.decode()[-2000:]}")
-    return Cost(seconds, peak, usage.ru_maxrss / 1000)
+    return Cost(seconds, peak, usage.ru_maxrss * KIB)
 
 
 def median(costs: list[Cost]) -> Cost:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from ggufpress.errors import GgufError
 from ggufpress.gguf.reader import GgufFile, GgufTensor, read_gguf
+from ggufpress.gguf.shards import ShardKeys, shard_keys
 from ggufpress.gguf.values import Metadata, Scalar, Value
 from ggufpress.quant.types import QTYPES, QType
 
@@ -77,6 +80,7 @@ class Inspection:
     file_bytes: int
     header_bytes: int
     trailing_bytes: int
+    shard: ShardKeys | None = None
 
     @property
     def n_params(self) -> int:
@@ -105,6 +109,9 @@ class Inspection:
             "header_bytes": self.header_bytes,
             "data_bytes": self.data_bytes,
             "trailing_bytes": self.trailing_bytes,
+            "shard": {"number": self.shard.number + 1, "of": self.shard.count, "tensors_in_all": self.shard.n_tensors}
+            if self.shard
+            else None,
             "metadata": [key.to_json() for key in self.keys],
             "types": [share.to_json() for share in self.types],
             "tensors": [
@@ -137,7 +144,15 @@ def inspection_of(file: GgufFile) -> Inspection:
         file_bytes=file.file_size,
         header_bytes=file.data_offset,
         trailing_bytes=file.trailing_bytes,
+        shard=_shard(file),
     )
+
+
+def _shard(file: GgufFile) -> ShardKeys | None:
+    # keys that contradict each other can be seen among the others
+    with suppress(GgufError):
+        return shard_keys(file)
+    return None
 
 
 def shown_keys(metadata: Metadata) -> tuple[ShownKey, ...]:

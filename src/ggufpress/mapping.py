@@ -7,19 +7,21 @@ and every shape is what the config says. Otherwise it fails here, before a weigh
 from __future__ import annotations
 
 import difflib
+import itertools
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 from ggufpress.arch.gather import Gather, leftover
-from ggufpress.arch.ops import Op, Shape, compose, stacked_shape
-from ggufpress.arch.source_names import rule_names
-from ggufpress.arch.spec import EXPERT, LAYER, Arch, Rule
+from ggufpress.arch.ops import Measuring, Op, Shape, compose, stacked_shape
+from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
+from ggufpress.arch.spec import ALL_BELOW, EXPERT, LAYER, Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
-from ggufpress.quant.types import BF16, F16, F32, QType
+from ggufpress.quant.types import BF16, BY_NAME, F16, F32, QType
 from ggufpress.source.checkpoint import Checkpoint, TensorRef
+from ggufpress.source.same_weights import same_weights
 
 SOURCE_TYPES: dict[str, QType] = {"F32": F32, "F16": F16, "BF16": BF16}
 """Data types of safetensors that can be read, and the tensor type that holds them exactly."""
@@ -34,6 +36,7 @@ class Derived:
     """One tensor of the GGUF model: its sources in order, the ops on their stack, or the bytes of a constant.
 
     `period` is the number of rows (leading axes flattened) that the ops need together; 1 where each row stands alone.
+    `as_f32`: whether the converter stores it as F32, None where its name says so or does not.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Derived:
     period: int = 1
     constant: bytes = b""
     gather: Gather | None = None
+    as_f32: bool | None = None
 
     @property
     def stored_shape(self) -> Shape:
@@ -62,10 +66,16 @@ class Derived:
     @property
     def dtype(self) -> QType:
         """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
-        types = {SOURCE_TYPES[ref.dtype] for ref in self.sources}
-        if len(types) != 1 or (BF16 in types and any(op.arithmetic for op in self.ops)):
+        types = {stored_type(ref) for ref in self.sources}
+        computed = BF16 in types and any(op.arithmetic for op in self.ops)
+        if len(types) != 1 or computed or any(isinstance(op, Measuring) for op in self.ops):
             return F32
         return types.pop()
+
+
+def stored_type(ref: TensorRef) -> QType:
+    """The type that holds a source exactly: of a checkpoint's data type, or a GGUF file's own."""
+    return SOURCE_TYPES.get(ref.dtype) or BY_NAME[ref.dtype]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +119,17 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
         chosen, others = _first_copy(instance, index)
         instances.append(chosen)
         copies |= dict.fromkeys(others, f"{chosen.sources[0]} is the same tensor")
-    drops = {name: drop.reason for drop in arch.drops for name, _ in _per_layer(drop.source, arch.n_layer)}
-    drops |= copies
     taken = {source for instance in instances for source in instance.sources}
+    drops = dict(_dropped(arch, index, taken)) | copies
 
     problems = [
         _Problem(f"{name}: no rule takes it", name, taken) for name in index if name not in taken and name not in drops
     ]
     made: list[_Instance] = []
     for instance in instances:
+        if reason := _same_as_another(instance, index):
+            drops[instance.sources[0]] = reason
+            continue
         missing = [name for name in instance.sources if name not in index]
         if not missing:
             made.append(instance)
@@ -145,22 +157,29 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
         for c in arch.constants
     ]
     ordered = [derived[target] for target in _converter_order(made, index)]
-    return TensorMap((*constants, *ordered), tuple((name, drops[name]) for name in index if name in drops))
+    return TensorMap(
+        (*constants, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
+    )
 
 
 def _n_sources(arch: Arch) -> int:
     return sum(
-        (arch.n_layer if LAYER in rule.source else 1) * (arch.n_expert if EXPERT in rule.source else 1)
-        for rule in arch.rules
+        (len(_layers(rule, arch)) if LAYER in rule.source else 1) * len(_stacked(arch, rule)) for rule in arch.rules
     )
+
+
+def _stacked(arch: Arch, rule: Rule) -> Sequence[int | str]:
+    """What stands for `{e}` in the names of the sources."""
+    if EXPERT not in rule.source:
+        return range(1)
+    stack = arch.n_expert if rule.stack is None else rule.stack
+    return range(stack) if isinstance(stack, int) else stack
 
 
 def _instances(arch: Arch) -> Iterator[_Instance]:
     for rule in arch.rules:
-        for source, layer in _per_layer(rule.source, arch.n_layer):
-            names = (
-                tuple(source.replace(EXPERT, str(e)) for e in range(arch.n_expert)) if EXPERT in source else (source,)
-            )
+        for source, layer in _per_layer(rule.source, _layers(rule, arch)):
+            names = tuple(source.replace(EXPERT, str(e)) for e in _stacked(arch, rule))
             target = rule.target.replace(LAYER, str(layer))
             copies = tuple(copy.replace(LAYER, str(layer)) for copy in rule.copies)
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None, copies)
@@ -176,12 +195,40 @@ def _first_copy(instance: _Instance, index: Mapping[str, TensorRef]) -> tuple[_I
     return (replace(instance, sources=(present[0],)), present[1:]) if present else (instance, [])
 
 
-def _per_layer(template: str, n_layer: int) -> Iterator[tuple[str, int]]:
+def _layers(rule: Rule | Drop, arch: Arch) -> Sequence[int]:
+    return range(arch.n_layer) if rule.layers is None else rule.layers
+
+
+def _per_layer(template: str, layers: Sequence[int]) -> Iterator[tuple[str, int]]:
     if LAYER not in template:
         yield template, -1
         return
-    for layer in range(n_layer):
+    for layer in layers:
         yield template.replace(LAYER, str(layer)), layer
+
+
+def _dropped(arch: Arch, index: Iterable[str], taken: set[str]) -> Iterator[tuple[str, str]]:
+    """The names of `index` that are left out, with the reason."""
+    below: dict[str, str] = {}
+    exactly: dict[str, str] = {}
+    for drop in arch.drops:
+        for name, _ in _per_layer(drop.source, _layers(drop, arch)):
+            if name.endswith(ALL_BELOW):
+                below[name.removesuffix("*")] = drop.reason
+            else:
+                exactly[name] = drop.reason
+    for stored in arch.stored:
+        for name, _ in _per_layer(stored.source, range(arch.n_layer)):
+            exactly[name] = f"it becomes {stored.key}"
+    prefixes = tuple(below)
+    for name in index:
+        if name in exactly:
+            yield name, exactly[name]
+        elif name not in taken:
+            if prefixes and name.startswith(prefixes):
+                yield name, next(reason for prefix, reason in below.items() if name.startswith(prefix))
+            elif is_media(name):
+                yield name, MEDIA_REASON
 
 
 def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
@@ -206,7 +253,7 @@ def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
     if rule.shape is not None and shape != rule.shape:
         raise MappingError(f"{refs[0].name} makes {instance.target} of shape {list(shape)}, "
                            f"the config asks for {list(rule.shape)}")  # fmt: skip
-    return Derived(instance.target, shape, tuple(refs), rule.ops, period, gather=rule.gather)
+    return Derived(instance.target, shape, tuple(refs), rule.ops, period, gather=rule.gather, as_f32=rule.as_f32)
 
 
 def _alternatives(instances: list[_Instance], made: list[_Instance]) -> Iterator[_Problem]:
@@ -221,11 +268,23 @@ def _alternatives(instances: list[_Instance], made: list[_Instance]) -> Iterator
             yield _Problem(f"{target} is made {'by none' if not times[target] else 'more than once'} of {names}")
 
 
+def _same_as_another(instance: _Instance, index: Mapping[str, TensorRef]) -> str | None:
+    """Why a rule is left out whose weights are those of a tensor before it; None for all others."""
+    name = instance.sources[0]
+    if not instance.rule.unless_equal or name not in index:
+        return None
+    for other in itertools.takewhile(name.__ne__, index):
+        known = {index[name].dtype, index[other].dtype} <= SOURCE_TYPES.keys()
+        if other in instance.rule.unless_equal and known and same_weights(index[name], index[other]):
+            return f"its weights are those of {other}"
+    return None
+
+
 def _shared(made: list[_Instance], index: Mapping[str, TensorRef]) -> Iterator[_Problem]:
     """Sources of which some row is used twice or never."""
     users: dict[tuple[str, ...], list[_Instance]] = {}
     for instance in made:
-        if instance.rule.gather or instance.rule.required:
+        if (instance.rule.gather or instance.rule.required) and not instance.rule.repeats:
             users.setdefault(instance.sources, []).append(instance)
     for names, instances in users.items():
         gathers = [instance.rule.gather for instance in instances]

@@ -99,6 +99,8 @@ PRESETS: tuple[Preset, ...] = tuple(preset for preset in ALL if not preset.needs
 BY_NAME = {preset.name: preset for preset in PRESETS}
 ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "FP32": "F32", "FP16": "F16"}
 AUTO = "AUTO"
+COPY = Preset("COPY", -1, F32, "every tensor in the type it has; only order and keys are llama-quantize's")
+"""`general.file_type` stays what it is."""
 
 
 def preset_named(name: str) -> Preset:
@@ -106,7 +108,9 @@ def preset_named(name: str) -> Preset:
     key = ALIASES.get(name.upper(), name.upper())
     if key in BY_NAME:
         return BY_NAME[key]
-    hint = f"known presets: {', '.join([AUTO, *BY_NAME])}"
+    if key == COPY.name:
+        return COPY
+    hint = f"known presets: {', '.join([AUTO, COPY.name, *BY_NAME])}"
     if any(preset.name == key for preset in ALL):
         raise UsageError(f"{key} needs an importance matrix, and those cannot be read yet", hint=hint)
     raise UsageError(f"no preset is called {name!r}", hint=hint)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UnsupportedError
 from ggufpress.mixture import LOW, VALUES, ModelFacts, Spot, mixed
-from ggufpress.presets import Preset
+from ggufpress.presets import COPY, Preset
 from ggufpress.quant.types import (
     F16,
     F32,
@@ -86,24 +86,37 @@ NEVER_QUANTIZED = (
 """Parts of names that llama-quantize leaves in the type they have."""
 NEVER_QUANTIZED_NAMES = ("position_embd.weight", "token_types.weight")
 
-CONVERTER_F32 = ("ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight")
+CONVERTER_F32 = (
+    "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight", "ssm_conv1d.weight",
+    "ssm_conv1d_q.weight", "ssm_conv1d_k.weight", "ssm_conv1d_v.weight", "shortconv.conv.weight", "time_mix_first.weight",
+    "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
+    "time_mix_lerp_fused.weight",
+)  # fmt: skip
 """Last parts of names that llama.cpp's converter always stores as F32 (conversion/base.py, `prepare_tensors`)."""
 
 
-def converter_type(name: str, shape: Shape, preset: Preset) -> Decision:
-    """The type that llama.cpp's converter gives a tensor under `--outtype`."""
-    if len(shape) <= 1:
-        return Decision(F32, "one-dimensional tensors stay F32")
-    if name.endswith("_norm.weight"):
-        return Decision(F32, "norms stay F32")
-    if not name.endswith(".weight"):
-        return Decision(F32, "only weights are converted")
-    if re.sub(r"^blk\.\d+\.", "", name) in CONVERTER_F32:
-        return Decision(F32, "routers and embeddings of positions stay F32")
+def converter_type(name: str, shape: Shape, preset: Preset, as_f32: bool | None = None) -> Decision:
+    """The type that llama.cpp's converter gives a tensor under `--outtype`. `as_f32`: the class decides, not the name."""
+    if why := _kept_as_f32(name, shape, as_f32):
+        return Decision(F32, why)
     if not preset.qtype.fits(shape[-1]):
         reason = f"rows of {shape[-1]} are no multiple of {preset.qtype.block}"
         return Decision(F16, f"outtype {preset.name}", f"{preset.qtype} does not fit: {reason}")
     return Decision(preset.qtype, f"outtype {preset.name}")
+
+
+def _kept_as_f32(name: str, shape: Shape, as_f32: bool | None) -> str | None:
+    if len(shape) <= 1:
+        return "one-dimensional tensors stay F32"
+    if name.endswith("_norm.weight"):
+        return "norms stay F32"
+    if as_f32 is not None:
+        return "this class of models keeps it as F32" if as_f32 else None
+    if not name.endswith(".weight"):
+        return "only weights are converted"
+    if re.sub(r"^blk\.\d+\.", "", name) in CONVERTER_F32:
+        return "routers and embeddings of positions stay F32"
+    return None
 
 
 def quantizable(name: str, shape: Shape) -> bool:
@@ -143,18 +156,22 @@ def quantizer_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (layer(name), name.encode()))
 
 
-def choose_types(tensors: Sequence[tuple[str, Shape, QType]], preset: Preset, model: ModelFacts) -> dict[str, Decision]:
+def choose_types(
+    tensors: Sequence[tuple[str, Shape, QType]], preset: Preset, model: ModelFacts, *, in_order: bool = False
+) -> dict[str, Decision]:
     """The decision for each of `tensors` (name, shape, type in the file that llama-quantize would read).
 
-    The result is in the order in which llama-quantize writes them.
+    The result is in the order in which llama-quantize writes them: its own, or with `in_order` that of `tensors`.
     """
     by_name = {name: (shape, qtype) for name, shape, qtype in tensors}
     n_values = sum(role(name) in VALUES.split() for name in by_name)
     seen: Counter[str] = Counter()
     decisions: dict[str, Decision] = {}
-    for name in quantizer_order(by_name):
+    for name in by_name if in_order else quantizer_order(by_name):
         shape, source = by_name[name]
-        if not quantizable(name, shape):
+        if preset is COPY:
+            decisions[name] = Decision(source, "preset COPY")
+        elif not quantizable(name, shape):
             decisions[name] = Decision(source, "llama-quantize keeps it as it is")
         elif not preset.qtype.quantized:
             decisions[name] = Decision(preset.qtype, f"preset {preset.name}")

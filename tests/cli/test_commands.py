@@ -188,6 +188,13 @@ def test_a_reader_that_goes_away_is_no_error(tiny: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("arguments", ["types", "types --json", "types --quiet"])
+def test_a_reader_that_is_gone_before_the_first_line_is_no_error(arguments: str) -> None:
+    command = f"{sys.executable} -m ggufpress {arguments} | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("arguments", ["types", "types --json", "types --quiet"])
 def test_standard_output_on_a_full_disk_is_no_traceback(arguments: str) -> None:

@@ -14,6 +14,7 @@ from ggufpress.gguf.values import text
 from ggufpress.planning import Plan, build_plan
 from ggufpress.planning.build import output_paths
 from ggufpress.presets import PRESETS
+from ggufpress.source.folder import open_checkpoint
 from ggufpress.source.resolve import resolve
 from tests.tiny_checkpoints import BY_NAME, make
 
@@ -54,7 +55,7 @@ def test_types_fit_their_rows_and_say_why(planned: Plan) -> None:
 
 
 def test_each_source_byte_is_read_once(planned: Plan) -> None:
-    refs = resolve(planned.model.root).tensors.values()
+    refs = open_checkpoint(planned.model.root).tensors.values()
     assert planned.model.source_bytes == sum(ref.nbytes for ref in refs)
     assert planned.disk_bytes == sum(output.file_bytes for output in planned.outputs)
 

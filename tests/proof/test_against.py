@@ -8,11 +8,12 @@ import pytest
 
 from ggufpress import quantize
 from ggufpress.gguf.reader import read_gguf
+from ggufpress.gguf.shards import GgufSet, read_gguf_set
 from ggufpress.presets import PRESETS
 from ggufpress.proof.against import LEVELS, compare_with_source, error_limits
 from ggufpress.quant.types import BF16, F16, F32, Q4_K, Q6_K, Q8_0, QTYPES
 from ggufpress.source.checkpoint import Checkpoint
-from ggufpress.source.resolve import resolve
+from ggufpress.source.folder import open_checkpoint
 from tests.tiny_checkpoints import BY_NAME, make
 
 
@@ -23,13 +24,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def source(folder: Path) -> Checkpoint:
-    return resolve(folder)
+    return open_checkpoint(folder)
 
 
 @pytest.mark.parametrize("preset", [preset.name for preset in PRESETS])
 def test_every_preset_is_within_its_error(folder: Path, source: Checkpoint, tmp_path: Path, preset: str) -> None:
     (file,) = quantize(folder, [preset], output=tmp_path).files
-    found = compare_with_source(read_gguf(file.path), source)
+    found = compare_with_source(read_gguf_set(file.path), source)
     assert found.ok
     relative = [error.relative for error in found.errors]
     assert relative == sorted(relative, reverse=True)
@@ -48,7 +49,7 @@ def test_one_damaged_row_is_found_and_named(folder: Path, source: Checkpoint, tm
     with made.path.open("r+b") as stream:
         stream.seek(tensor.offset + row * row_bytes)
         stream.write(bytes(row_bytes))
-    found = compare_with_source(read_gguf(made.path), source)
+    found = compare_with_source(read_gguf_set(made.path), source)
     assert not found.ok
     assert [(error.name, error.row) for error in found.errors if not error.ok] == [(tensor.name, row)]
     assert found.errors[0].name == tensor.name
@@ -62,7 +63,7 @@ def test_swapped_tensors_are_found(folder: Path, source: Checkpoint, tmp_path: P
     ours, theirs = (data[t.offset : t.offset + t.nbytes] for t in (left, right))
     data[left.offset : left.offset + left.nbytes], data[right.offset : right.offset + right.nbytes] = theirs, ours
     made.path.write_bytes(data)
-    found = compare_with_source(read_gguf(made.path), source)
+    found = compare_with_source(read_gguf_set(made.path), source)
     assert {error.name for error in found.errors if not error.ok} == {left.name, right.name}
 
 
@@ -71,12 +72,12 @@ def test_names_that_only_one_side_has(folder: Path, source: Checkpoint, tmp_path
     file = read_gguf(made.path)
     first = file.tensors[0]
     renamed = replace(file, tensors=(replace(first, name="other.weight"), *file.tensors[1:]))
-    found = compare_with_source(renamed, source)
+    found = compare_with_source(GgufSet((renamed,)), source)
     assert (found.missing, found.unexpected, found.ok) == ((first.name,), ("other.weight",), False)
     reshaped = replace(
         file, tensors=(replace(first, shape=(first.shape[0] * 2, first.shape[1] // 2)), *file.tensors[1:])
     )
-    assert compare_with_source(reshaped, source).reshaped == (first.name,)
+    assert compare_with_source(GgufSet((reshaped,)), source).reshaped == (first.name,)
 
 
 def test_limits() -> None:

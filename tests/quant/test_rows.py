@@ -26,7 +26,7 @@ def test_every_type_of_weights_can_be_stored() -> None:
             assert blocks.shape == (2, qtype.row_bytes(512))
             # zeros would leave all of it, ternary types leave 0.68
             assert np.square(dequantize_rows(blocks, qtype) - x).sum() < 0.7 * np.square(x).sum()
-    with pytest.raises(UsageError, match="cannot quantize to NVFP4: dst_type cannot be quantized to"):
+    with pytest.raises(UsageError, match="cannot quantize to NVFP4: this type can only be read"):
         quantize_rows(x, "NVFP4")
 
 
@@ -93,6 +93,8 @@ def test_calls_that_do_not_fit() -> None:
         quantize_rows(x, "I8")
     with pytest.raises(UsageError, match=r"importance has shape \(2,\) where rows have 300 weights"):
         quantize_rows(x, "F16", np.zeros(2, np.float32))
+    with pytest.raises(UsageError, match="importance has dtype <U1"):
+        quantize_rows(x, "F16", np.full(300, "a"))
     with pytest.raises(UsageError, match=r"out must be .* of shape \(2, 600\), not uint8 of shape \(2, 599\)"):
         quantize_rows(x, "F16", out=np.zeros((2, 599), np.uint8))
     with pytest.raises(UsageError, match="has no rows"):

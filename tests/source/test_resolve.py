@@ -7,6 +7,7 @@ import pytest
 import safetensors.numpy
 
 from ggufpress.errors import CheckpointError, UnsupportedError
+from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.source.resolve import resolve
 
 
@@ -21,7 +22,9 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_a_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve(folder).name == "tiny-model"
-    assert resolve(f"{folder}/").root == folder
+    found = resolve(f"{folder}/")
+    assert isinstance(found, Checkpoint)
+    assert found.root == folder
     monkeypatch.chdir(folder.parent.parent)
     assert list(resolve("org/tiny-model").tensors) == ["a"]
     monkeypatch.chdir(folder)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, encoders
+from tests.tiny import dense, encoders, experts, more_dense, vision
 from tests.tiny_checkpoints import TinyCase
 
-ROOMS: dict[str, list[TinyCase]] = {"dense": dense.CASES, "encoders": encoders.CASES}
+ROOMS: dict[str, list[TinyCase]] = {
+    "dense": dense.CASES,
+    "experts": experts.CASES,
+    "more_dense": more_dense.CASES,
+    "vision": vision.CASES,
+    "encoders": encoders.CASES,
+}
 """Cases by room; the digests of a room are in tests/data/expected/families/ROOM.json.xz."""
 
 FAMILY_CASES = {case.name: case for cases in ROOMS.values() for case in cases}

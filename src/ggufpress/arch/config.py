@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ggufpress.errors import ConfigError
@@ -15,10 +15,14 @@ class Config:
 
     Where several keys are given, the first that is present counts, even if it holds null: llama.cpp's converter looks
     its parameters up so (`find_hparam`). Null reads as None.
+    `tensors` are the names of the checkpoint's tensors, for what its config does not say.
+    `plain`: transformers has no class for this config as a whole, so none of its defaults hold.
     """
 
     values: Mapping[str, Any]
     path: str
+    tensors: Collection[str] = ()
+    plain: bool = False
 
     def find(self, *keys: str) -> Any:
         """The value of the first key present, or None."""
@@ -96,12 +100,16 @@ class Config:
             return None
         if not isinstance(value, dict):
             raise self.wrong(keys, "an object")
-        return Config(value, f"{self.path}: {self.key(*keys)}")
+        return Config(value, f"{self.path}: {self.key(*keys)}", self.tensors)
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> Config:
         """This config, with `defaults` where a key is absent."""
-        return Config({**defaults, **self.values}, self.path)
+        return replace(self, values={**defaults, **self.values})
 
     def replace(self, **values: Any) -> Config:
         """This config with some values set."""
-        return Config({**self.values, **values}, self.path)
+        return replace(self, values={**self.values, **values})
+
+    def without(self, *keys: str) -> Config:
+        """This config as if it lacked `keys`."""
+        return replace(self, values={key: value for key, value in self.values.items() if key not in keys})

@@ -35,6 +35,11 @@ def takes_any_rope(config: Config) -> bool:
     return False
 
 
+def as_it_is(config: Config) -> Config:
+    """The config unchanged."""
+    return config
+
+
 def lacks_rope_keys(config: Config) -> bool:
     """Whether `rope_config_validation` refuses `config`."""
     scaling = config.find("rope_scaling")
@@ -65,7 +70,7 @@ class ConfigClass:
 
     `renames_type`: a `type` in rope_scaling becomes its `rope_type`. `fills_kv_heads`: num_key_value_heads of null
     becomes num_attention_heads. `fills_head_dim`: head_dim of null becomes hidden_size / num_attention_heads.
-    `refuses`: the configs that the class does not take.
+    `refuses`: the configs that the class does not take. `derives` adds what the class computes.
     """
 
     defaults: Mapping[str, Any]
@@ -73,6 +78,7 @@ class ConfigClass:
     renames_type: bool = True
     fills_kv_heads: bool = True
     fills_head_dim: bool = False
+    derives: Callable[[Config], Config] = as_it_is
 
     def read(self, raw: Config) -> Config:
         """The config as this class gives it, `raw` itself where it is refused."""
@@ -86,11 +92,11 @@ class ConfigClass:
             config = config.replace(num_key_value_heads=config.find("num_attention_heads"))
         if self.fills_head_dim and config.find("head_dim") is None:
             config = config.replace(head_dim=config.positive("hidden_size") // config.positive("num_attention_heads"))
-        return config
+        return self.derives(config)
 
 
 def read_through_class(raw: Config, classes: Mapping[str, ConfigClass]) -> Config:
     """The config as transformers' class of its model_type gives it; as it is where none of `classes` has that name."""
     model_type = raw.find("model_type")
-    found = classes.get(model_type) if isinstance(model_type, str) else None
+    found = classes.get(model_type) if isinstance(model_type, str) and not raw.plain else None
     return found.read(raw) if found else raw

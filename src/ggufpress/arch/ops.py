@@ -7,12 +7,14 @@ Moving works on any data type. Arithmetic is done as llama.cpp's converter does 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ggufpress.arch.torch_exp import torch_exp
 from ggufpress.errors import MappingError
 
 Shape: TypeAlias = tuple[int, ...]
@@ -40,6 +42,14 @@ class Op(Protocol):
 
     def __str__(self) -> str:
         """How a plan prints it."""
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """What an op has besides that must see all weights before it can change one. It comes first, and computes in F32."""
+
+    def measured(self, slabs: Iterable[Array]) -> Op:
+        """The op that knows the weights, from all rows in order, some at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,173 @@ class Add:
 
     def __str__(self) -> str:
         return f"add({self.value:g})"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Each weight times a constant.
+
+    shapes: any -> the same. Exact: one rounding of the product with the float32 constant, as torch does it.
+    """
+
+    factor: float
+    arithmetic: ClassVar[bool] = True
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The same shape."""
+        return shape
+
+    def period(self, shape: Shape) -> int:
+        """Each row by itself."""
+        return 1
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The products, in the type of `rows`."""
+        with np.errstate(over="ignore"):
+            return (rows.astype(np.float32, copy=False) * np.float32(self.factor)).astype(rows.dtype)
+
+    def inverse(self) -> Scale:
+        """The division. Undoes the product up to rounding."""
+        return Scale(1 / self.factor)
+
+    def __str__(self) -> str:
+        return f"scale({self.factor:g})"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleRows:
+    """Runs of rows, each times its own constant: `runs` holds pairs of a number of rows and a factor, in row order.
+
+    shapes: (rows of all runs, ...) -> the same. Exact: as Scale.
+    """
+
+    runs: tuple[tuple[int, float], ...]
+    arithmetic: ClassVar[bool] = True
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The same shape."""
+        wanted = sum(count for count, _ in self.runs)
+        if not shape or shape[0] != wanted:
+            raise MappingError(f"{shape[0] if shape else 0} rows are not the {wanted} that the config tells of")
+        return shape
+
+    def period(self, shape: Shape) -> int:
+        """Each row by itself."""
+        return 1
+
+    def at(self, first: int) -> ScaleRows:
+        """The op for the rows from `first` on."""
+        runs, start = [], 0
+        for count, factor in self.runs:
+            left = min(count, start + count - first)
+            if left > 0:
+                runs.append((left, factor))
+            start += count
+        return ScaleRows(tuple(runs))
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The products, in the type of `rows`, which begin where the first run does."""
+        factors = np.repeat([f for _, f in self.runs], [n for n, _ in self.runs])[: len(rows)].astype(np.float32)
+        with np.errstate(over="ignore"):
+            product = rows.astype(np.float32, copy=False) * factors.reshape(-1, *[1] * (rows.ndim - 1))
+            return product.astype(rows.dtype)
+
+    def inverse(self) -> ScaleRows:
+        """The divisions. Undoes the products up to rounding."""
+        return ScaleRows(tuple((count, 1 / factor) for count, factor in self.runs))
+
+    def __str__(self) -> str:
+        return f"scale-rows({' '.join(f'{count}x{factor:g}' for count, factor in self.runs)})"
+
+
+@dataclass(frozen=True, slots=True)
+class NegExp:
+    """Minus the exponential of each weight: decay rates that are stored as their logarithms.
+
+    shapes: any -> the same. Exact: as torch computes it, see `torch_exp`.
+    """
+
+    arithmetic: ClassVar[bool] = True
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The same shape."""
+        return shape
+
+    def period(self, shape: Shape) -> int:
+        """Each row by itself."""
+        return 1
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The results, in the type of `rows`."""
+        with np.errstate(over="ignore"):
+            return -torch_exp(rows.astype(np.float32, copy=False)).astype(rows.dtype)
+
+    def inverse(self) -> LogNeg:
+        """The logarithm of minus each weight."""
+        return LogNeg()
+
+    def __str__(self) -> str:
+        return "neg-exp"
+
+
+@dataclass(frozen=True, slots=True)
+class LogNeg:
+    """The logarithm of minus each weight. Undoes NegExp up to rounding."""
+
+    arithmetic: ClassVar[bool] = True
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The same shape."""
+        return shape
+
+    def period(self, shape: Shape) -> int:
+        """Each row by itself."""
+        return 1
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The results, in the type of `rows`."""
+        return np.log(-rows.astype(np.float64)).astype(rows.dtype)
+
+    def inverse(self) -> NegExp:
+        """Minus the exponential."""
+        return NegExp()
+
+    def __str__(self) -> str:
+        return "log-neg"
+
+
+@dataclass(frozen=True, slots=True)
+class SwapColumns:
+    """Columns from groups of parts to parts of groups: with 2 groups of 3, a0 a1 a2 b0 b1 b2 -> a0 b0 a1 b1 a2 b2.
+
+    Each letter is a run of neighbouring columns. shapes: (..., cols) -> the same. Exact: values only move.
+    """
+
+    groups: int
+    parts: int
+    arithmetic: ClassVar[bool] = False
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The same shape."""
+        if len(shape) < 2 or shape[-1] % (self.groups * self.parts):
+            raise MappingError(f"{list(shape)} has no columns that divide into {self.groups} x {self.parts} runs")
+        return shape
+
+    def period(self, shape: Shape) -> int:
+        """Each row by itself."""
+        return 1
+
+    def apply(self, rows: Array, period: int) -> Array:
+        """The rows with their columns in the new order."""
+        split = rows.reshape(*rows.shape[:-1], self.groups, self.parts, -1)
+        return split.swapaxes(-2, -3).reshape(rows.shape)
+
+    def inverse(self) -> SwapColumns:
+        """Parts of groups to groups of parts."""
+        return SwapColumns(self.parts, self.groups)
+
+    def __str__(self) -> str:
+        return f"swap-columns({self.groups} x {self.parts})"
 
 
 def stacked_shape(shapes: list[Shape]) -> Shape:

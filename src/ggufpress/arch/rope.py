@@ -11,7 +11,7 @@ import numpy as np
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.torch_pow import torch_pow
-from ggufpress.gguf.values import Value, f32, text, u32
+from ggufpress.gguf.values import Value, ValueType, array, f32, text, u32
 
 THETA_KEYS = ("global_rope_theta", "rope_global_theta", "rope_theta_global", "rope_theta", "rotary_emb_base")
 LOCAL_THETA_KEYS = (
@@ -69,11 +69,44 @@ def rope_metadata(config: Config, arch: str) -> list[tuple[str, Value]]:
                 keys.append((f"{arch}.rope.scaling.{name}", f32(value)))
     if kind in ("su", "longrope"):
         keys.append((f"{arch}.rope.scaling.type", text("longrope")))
+    section = config.section("rope_parameters", "rope_scaling")
+    if section is not None and "mrope_section" in section.values:
+        keys.append((f"{arch}.rope.dimension_sections", array(ValueType.INT32, mrope_section(section))))
     if (theta := rope.optional_number("rope_theta")) is not None:
         keys.append((f"{arch}.rope.freq_base", f32(theta)))
     if (theta := local_theta(config)) is not None:
         keys.append((f"{arch}.rope.freq_base_swa", f32(theta)))
     return keys
+
+
+def mrope_section(rope: Config, key: str = "mrope_section") -> tuple[int, ...]:
+    """How many pairs of dimensions turn with time, height, width and a fourth axis. Raises ConfigError for no integers."""
+    sizes = rope.find(key)
+    if not isinstance(sizes, list) or not all(type(size) is int and 0 <= size < 1 << 31 for size in sizes):
+        raise rope.wrong((key,), "a list of at most four integers")
+    return (*sizes, 0, 0, 0, 0)[:4]
+
+
+def rotary_share(config: Config) -> float | None:
+    """The part of each head that is rotated, None where the config does not say."""
+    share = rope_parameters(config).optional_number("partial_rotary_factor")
+    return config.optional_number("partial_rotary_factor", "rope_pct", "rope_percent") if share is None else share
+
+
+def long_short_factors(config: Config, rotated: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """The divisors of LongRoPE for long and for short texts, one per pair of `rotated` dimensions; None without any."""
+    rope = rope_parameters(config)
+    if not rope.find("long_factor") and not rope.find("short_factor"):
+        return None
+    found = []
+    for key in ("long_factor", "short_factor"):
+        values = rope.find(key)
+        if not isinstance(values, list) or len(values) * 2 != rotated:
+            raise rope.wrong((key,), f"a list of {rotated // 2} numbers")
+        if not all(type(x) in (int, float) and abs(x) < 3e38 for x in values):
+            raise rope.wrong((key,), f"a list of {rotated // 2} numbers")
+        found.append(tuple(float(x) for x in values))
+    return found[0], found[1]
 
 
 def llama3_factors(config: Config, head_dim: int, default_factor: float = 8.0) -> tuple[float, ...] | None:

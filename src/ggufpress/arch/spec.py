@@ -6,6 +6,7 @@ exactly, and a rule is used or the plan fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ggufpress.arch.gather import Gather
@@ -14,6 +15,7 @@ from ggufpress.gguf.values import Value
 
 LAYER = "{i}"
 EXPERT = "{e}"
+ALL_BELOW = ".*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,11 @@ class Rule:
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
     `copies` are other names of the same tensor: the first in file order is taken, the others are left out.
+    `layers` are those that have the tensor, all where it is None.
+    A rule that `repeats` uses weights that another rule uses as well.
+    With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
+    `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
+    `stack` is how many tensors `{e}` stands for, where these are not the experts, or their names.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
     """
@@ -39,14 +46,24 @@ class Rule:
     batch: str | None = None
     gather: Gather | None = None
     copies: tuple[str, ...] = ()
+    layers: Sequence[int] | None = None
+    repeats: bool = False
+    unless_equal: tuple[str, ...] = ()
+    as_f32: bool | None = None
+    stack: int | tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A tensor of the checkpoint that the GGUF file does not have, and why."""
+    """A tensor of the checkpoint that the GGUF file does not have, and why.
+
+    A `source` that ends in `.*` stands for all tensors whose names begin with what is before the asterisk. `layers` are
+    those that it is about, all where it is None; they may lie beyond the layers of the model.
+    """
 
     source: str
     reason: str
+    layers: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +72,18 @@ class Constant:
 
     target: str
     values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A metadata key whose value stands in the checkpoint: `value` of the first weight of each tensor `source` names.
+
+    Such keys are written before all others, as llama.cpp's converter meets them while it goes through the weights.
+    """
+
+    key: str
+    source: str
+    value: Callable[[tuple[float, ...]], Value]
 
 
 @dataclass(frozen=True)
@@ -70,6 +99,7 @@ class Arch:
     `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py);
     `endings` is the same for what they may end with.
     `n_token_types` is written with the vocabularies of encoders; `first_vocab_keys` before all that the files say.
+    `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
     name: str
@@ -90,3 +120,5 @@ class Arch:
     classifier_pooling: str | None = None
     n_token_types: int | None = None
     first_vocab_keys: tuple[tuple[str, Value], ...] = ()
+    stored: tuple[Stored, ...] = ()
+    leading: tuple[tuple[str, Value], ...] = ()

@@ -59,3 +59,10 @@ def show(inspection: Inspection) -> None:
         f"{human_count(inspection.n_params)} weights, {inspection.bpw:.2f} bits per weight",
         markup=False,
     )
+    if inspection.shard:
+        of = inspection.shard
+        console.print(
+            f"shard {of.number + 1} of {of.count} of a model with {of.n_tensors or 'an unknown number of'} tensors; "
+            f"{'the first shard has its metadata' if of.number else 'this one has its metadata'}",
+            markup=False,
+        )

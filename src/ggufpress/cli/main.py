@@ -24,13 +24,25 @@ COMMANDS = {
     "plan": "say what quantize would do, from headers only",
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
+    "split": "cut a GGUF file into shards",
+    "merge": "make one GGUF file of shards",
     "types": "list presets and tensor types",
 }
+WRITING = ("quantize",)
+"""Commands that may not have finished when nobody reads what they say any more."""
 INTERRUPTED = 130
 
 
 class Commands(click.Group):
     """Loads a command's module when it is asked for, so that `--help` and `--version` are quick."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. A reader that goes away, as `| head` does, is no error of a command that only reads."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _close_stdout()
+            return int(ctx.invoked_subcommand in WRITING)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the work."""
@@ -70,10 +82,6 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: no file was left half-written", err=True)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # the reader of our output went away, as `| head` does
-        sys.stderr.close()
-        sys.exit(0)
     except OSError as error:
         # what is no file of ours: standard output on a full disk
         _say("error:", "red", f"{error.filename or 'standard output'}: {reason(error)}")

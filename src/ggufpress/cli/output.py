@@ -35,9 +35,17 @@ def stderr() -> Console:
     return _console(sys.stderr, stderr=True)
 
 
+class _Pipe(Console):
+    """A console that does not end the process with a failure when its reader goes away, as `| head` does."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line's own handling."""
+        raise BrokenPipeError
+
+
 def _console(stream: Any, *, stderr: bool) -> Console:
     width = None if stream.isatty() else 160
-    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+    return _Pipe(stderr=stderr, width=width, highlight=False, soft_wrap=False)
 
 
 def print_table(made: Table) -> None:

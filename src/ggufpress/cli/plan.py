@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
+from ggufpress.cli.container_options import container_options
 from ggufpress.cli.output import (
     human_bytes,
     human_count,
@@ -20,11 +21,13 @@ from ggufpress.cli.output import (
 from ggufpress.cli.source_options import source_options
 from ggufpress.footprint import CONTEXT, footprints
 from ggufpress.planning import OutputPlan, Plan, build_plan
+from ggufpress.planning.container import Container
 from ggufpress.source.resolve import resolve
 
 
 @click.command("plan")
 @source_options
+@container_options
 @shared_options
 def command(
     source: str,
@@ -33,6 +36,7 @@ def command(
     via: str,
     layout: str,
     pre: str | None,
+    wanted: Container,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -41,12 +45,12 @@ def command(
     \b
     ggufpress plan TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M
     """
-    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout, pre=pre)
+    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout, pre=pre, wanted=wanted)
     if as_json:
         print_json(plan.to_json() | {"footprints": [item.to_json() for item in footprints(plan)]})
     elif quiet:
-        for made in plan.outputs:
-            click.echo(f"{made.path}\t{made.file_bytes}")
+        for file in (file for made in plan.outputs for file in made.files):
+            click.echo(f"{file.path}\t{file.file_bytes}")
     else:
         show(plan)
 
@@ -60,11 +64,12 @@ def show(plan: Plan) -> None:
             console.print(
                 f"fallback: {tensor.name} gets {tensor.qtype}: {tensor.fallback}", style="yellow", markup=False
             )
-        how = (
-            f"as llama-quantize makes it from {output.via.name}" if output.via else "as llama.cpp's converter makes it"
-        )
+        how = "as llama.cpp's converter makes it"
+        if output.via:
+            how = f"as llama-quantize makes it from {plan.model.root.name if plan.model.stored else output.via.name}"
         size = f"{human_bytes(output.file_bytes)}, {output.bpw:.2f} bits per weight, {len(output.tensors)} tensors"
-        console.print(f"{output.path}: {size}, {how}\n", markup=False)
+        shards = f"{len(output.files)} shards, " if len(output.files) > 1 else ""
+        console.print(f"{output.path}: {shards}{size}, {how}\n", markup=False)
     rows = [
         (item.label, item.preset, human_bytes(item.file_bytes), human_bytes(item.memory_bytes), item.about)
         for item in footprints(plan)

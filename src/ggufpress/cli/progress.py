@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
@@ -10,10 +11,10 @@ from ggufpress.cli.output import stderr
 from ggufpress.planning import Plan
 
 
-class WeightProgress:
-    """Shows how much of the source has been read. Silent where standard error is no terminal."""
+class ByteProgress:
+    """Shows how many bytes of how many tensors are done. Silent where standard error is no terminal."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, what: str, total: int, n_tensors: int) -> None:
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -26,10 +27,10 @@ class WeightProgress:
             disable=not stderr().is_terminal,
         )
         self._seen: set[str] = set()
-        self._n_tensors = len(plan.model.tensors)
-        self._task = self._bar.add_task("quantizing", total=plan.model.source_bytes, tensors=f"0/{self._n_tensors}")
+        self._n_tensors = n_tensors
+        self._task = self._bar.add_task(what, total=total, tensors=f"0/{n_tensors}")
 
-    def __enter__(self) -> WeightProgress:
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -46,3 +47,10 @@ class WeightProgress:
     def stage(self, what: str) -> None:
         """Show what happens after the last weight."""
         self._bar.update(self._task, description=what)
+
+
+class WeightProgress(ByteProgress):
+    """Shows how much of the source of `plan` has been read."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__("quantizing", plan.model.source_bytes, len(plan.model.tensors))

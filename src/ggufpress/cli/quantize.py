@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
+from ggufpress.cli.container_options import container_options
 from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stderr, table
 from ggufpress.cli.progress import WeightProgress
 from ggufpress.cli.source_options import source_options
 from ggufpress.execute.pipeline import MEMORY
 from ggufpress.execute.run import Report, execute
 from ggufpress.planning import Plan, build_plan
+from ggufpress.planning.container import Container
 from ggufpress.source.resolve import resolve
 
 MAX_DIGITS = 18
@@ -36,6 +38,7 @@ class ByteCount(click.ParamType[int]):
 
 @click.command("quantize")
 @source_options
+@container_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
@@ -48,6 +51,7 @@ def command(
     via: str,
     layout: str,
     pre: str | None,
+    wanted: Container,
     threads: int | None,
     memory: int,
     force: bool,
@@ -55,13 +59,13 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make GGUF files from the checkpoint in the folder SOURCE, all from one read of the weights.
+    """Make GGUF files from SOURCE, a checkpoint's folder or a GGUF file, all from one read of the weights.
 
     \b
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
     """
-    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout, pre=pre)
+    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout, pre=pre, wanted=wanted)
     talk = not quiet and not as_json
     if talk:
         announce(plan)
@@ -90,7 +94,8 @@ def announce(plan: Plan) -> None:
     console = stderr()
     made = ", ".join(f"{output.preset.name} ({human_bytes(output.file_bytes)})" for output in plan.outputs)
     console.print(
-        f"{plan.model.name}: {plan.model.hf_class}, {human_count(plan.model.n_params)} weights -> {made}", markup=False
+        f"{plan.model.name}: {plan.model.hf_class or plan.model.arch}, {human_count(plan.model.n_params)} weights -> {made}",
+        markup=False,
     )
     for note in plan.model.notes:
         console.print(f"note: {note}", style="dim", markup=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ggufpress.cli.output import print_json, print_table, shared_options, table
-from ggufpress.presets import ALIASES, AUTO, PRESETS
+from ggufpress.presets import ALIASES, AUTO, COPY, PRESETS
 from ggufpress.quant.types import QTYPES
 
 
@@ -28,6 +28,7 @@ def command(as_json: bool, quiet: bool) -> None:
         click.echo("\n".join(preset.name for preset in PRESETS))
         return
     rows = [(p.name, p.qtype.name, f"{p.qtype.bpw:.4g}", p.about) for p in PRESETS]
+    rows.append((COPY.name, "", "", COPY.about))
     rows.append((AUTO, "", "", "BF16 or F16, whichever the checkpoint is stored in"))
     print_table(
         table(("preset", "mostly", "bits/weight", "what for"), rows, title="Presets: what -q takes", right=(2,))

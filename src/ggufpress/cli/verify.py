@@ -14,7 +14,7 @@ from ggufpress.source.resolve import resolve
 
 @click.command("verify")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--against", metavar="SOURCE", help="Also compare every tensor with this checkpoint.")
+@click.option("--against", metavar="SOURCE", help="Also compare every tensor with this checkpoint or GGUF file.")
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @shared_options
 @click.pass_context
@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """Check the GGUF file FILE: structure, blocks and, with --against, the error of every tensor, worst first.
 
-    Exit code 1 where something is wrong.
+    Of a shard the whole set is checked. Exit code 1 where something is wrong.
 
     \b
     ggufpress verify TinyLlama-1.1B-Chat-v1.0-Q4_K_M.gguf --against TinyLlama-1.1B-Chat-v1.0
@@ -46,7 +46,8 @@ def show(report: VerifyReport) -> None:
         console.print(f"fault: {fault}", style="red", markup=False)
     checked = "structure and blocks" + (", every tensor against its source" if report.comparison else "")
     if report.ok:
-        talk.print(f"{report.path}: ok: {report.n_tensors} tensors, {report.file_bytes:,} bytes; {checked}",
+        shards = f"{report.n_files} shards, " if report.n_files > 1 else ""
+        talk.print(f"{report.path}: ok: {shards}{report.n_tensors} tensors, {report.file_bytes:,} bytes; {checked}",
                    style="green", markup=False)  # fmt: skip
     else:
         talk.print(f"{report.path}: something is wrong; checked {checked}", style="red", markup=False)

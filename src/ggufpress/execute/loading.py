@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ggufpress import _native
+from ggufpress.arch.ops import ScaleRows
 from ggufpress.execute.slabs import Slab
-from ggufpress.mapping import SOURCE_TYPES, Derived
+from ggufpress.mapping import Derived, stored_type
 from ggufpress.quant.types import F32
 from ggufpress.source.reading import TensorReader
 
@@ -37,15 +39,17 @@ def needs_copy(tensor: Derived) -> bool:
     return bool(tensor.steps) or len({ref.dtype for ref in tensor.sources}) > 1
 
 
-def load_bytes(tensor: Derived) -> int:
+def load_bytes(tensor: Derived) -> float:
     """Buffer bytes per weight that `load` takes."""
-    return tensor.dtype.block_bytes * (2 if needs_copy(tensor) else 1)
+    spread = tensor.gather.spread if tensor.gather else 1
+    return tensor.dtype.bpw / 8 * spread * (2 if needs_copy(tensor) else 1)
 
 
 def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> memoryview:
     """The weights of `slab` in `tensor.dtype`, in buffers from `carve`. Raises CheckpointError for failing files."""
     stored = tensor.dtype
-    buffer = carve(slab.elements * stored.block_bytes)
+    spread = tensor.gather.spread if tensor.gather else 1
+    buffer = carve(stored.row_bytes(slab.elements * spread))
     spare = carve(len(buffer)) if needs_copy(tensor) else buffer
     if tensor.constant:
         start = slab.first * stored.block_bytes
@@ -53,8 +57,8 @@ def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> me
         return buffer
     at = 0
     for piece in slab.pieces:
-        own = SOURCE_TYPES[piece.ref.dtype]
-        place = buffer[at : at + piece.elements * stored.block_bytes]
+        own = stored_type(piece.ref)
+        place = buffer[at : at + stored.row_bytes(piece.elements)]
         if own is stored:
             reader.read_into(piece.ref, piece.start, place)
         else:
@@ -62,11 +66,14 @@ def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> me
             reader.read_into(piece.ref, piece.start, raw)
             _native.convert(raw, own.id, F32.id, place, F32.id, piece.elements)
         at += len(place)
-    return transformed(tensor, buffer, spare)
+    return transformed(tensor, buffer, spare, slab.first) if tensor.steps else buffer
 
 
-def transformed(tensor: Derived, buffer: memoryview, spare: memoryview) -> memoryview:
-    """The weights in `buffer` after all steps of `tensor`, in `buffer` or `spare`. Both hold whole periods of rows."""
+def transformed(tensor: Derived, buffer: memoryview, spare: memoryview, first: int = 0) -> memoryview:
+    """The weights in `buffer` after all steps of `tensor`, in `buffer` or `spare`. Both hold whole periods of rows.
+
+    `first` is where the slab begins, in weights of the tensor: a multiple of the period's.
+    """
     moved = {2: np.uint16, 4: np.uint32}[tensor.dtype.block_bytes]
     numbers = {2: np.float16, 4: np.float32}[tensor.dtype.block_bytes]
     shape = tensor.stored_shape if tensor.steps else ()
@@ -74,12 +81,13 @@ def transformed(tensor: Derived, buffer: memoryview, spare: memoryview) -> memor
         result = tensor.gather.arrange(np.frombuffer(buffer, moved), shape)
         shape = tensor.gather.out_shape(shape)
         if not result.flags.c_contiguous:
-            np.copyto(np.frombuffer(spare, moved).reshape(result.shape), result)
-            buffer, spare = spare, buffer
+            buffer, spare = spare[: result.nbytes], buffer[: result.nbytes]
+            np.copyto(np.frombuffer(buffer, moved).reshape(result.shape), result)
     for op in tensor.ops:
         kind = numbers if op.arithmetic else moved
         rows: NDArray[Any] = np.frombuffer(buffer, kind).reshape(-1, *shape[1:])
-        result = op.apply(rows, op.period(shape))
+        placed = op.at(first // prod(shape[1:])) if isinstance(op, ScaleRows) else op
+        result = placed.apply(rows, op.period(shape))
         shape = op.out_shape(shape)
         np.copyto(np.frombuffer(spare, kind).reshape(result.shape), result)
         buffer, spare = spare, buffer

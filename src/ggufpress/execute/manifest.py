@@ -36,7 +36,10 @@ def source_hashes(model: Model) -> dict[str, dict[str, Any]]:
     Raises CheckpointError where one cannot be read.
     """
     shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
-    small = {path for path in model.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES}
+    if model.stored:
+        shards, small = {file.path for file in model.stored.files}, set()
+    else:
+        small = {path for path in model.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES}
     files = sorted(shards | small)
     with ThreadPoolExecutor() as executor:
         return dict(zip((path.name for path in files), executor.map(_described, files), strict=True))
@@ -54,14 +57,26 @@ def _described(path: Path) -> dict[str, Any]:
 
 
 def manifest(
-    plan: Plan, output: OutputPlan, written: Mapping[str, WrittenTensor], sha256: str, sources: Mapping[str, Any]
+    plan: Plan,
+    output: OutputPlan,
+    written: Mapping[str, WrittenTensor],
+    digests: Sequence[str],
+    sources: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The content of the manifest of one output. `sources` are the `source_hashes` of the model."""
+    """The content of the manifest of one output, whose files have the sha256 `digests`.
+
+    `sources` are the `source_hashes` of the model.
+    """
     tensors = [
         tensor.to_json() | {"sha256": written[tensor.name].sha256, "rmse": written[tensor.name].rmse}
         for tensor in output.tensors
     ]
-    described = output.to_json() | {"path": output.path.name, "sha256": sha256, "tensors": tensors}
+    files = [
+        {"path": file.path.name, "bytes": file.file_bytes, "sha256": digest}
+        for file, digest in zip(output.files, digests, strict=True)
+    ]
+    one = digests[0] if len(digests) == 1 else None
+    described = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
     return {
         "manifest": FORMAT,
         "ggufpress": version("ggufpress"),
@@ -71,7 +86,7 @@ def manifest(
 
 
 def write_manifests(
-    plan: Plan, written: Sequence[Mapping[str, WrittenTensor]], digests: Sequence[str], stack: ExitStack
+    plan: Plan, written: Sequence[Mapping[str, WrittenTensor]], digests: Sequence[Sequence[str]], stack: ExitStack
 ) -> list[PartFile]:
     """Write the manifest of every output of `plan`, complete but for the final name; `stack` removes what gets none."""
     sources = source_hashes(plan.model)

@@ -6,11 +6,15 @@ import contextlib
 import errno
 import fcntl
 import os
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from ggufpress.errors import OutputError, SpaceError
+
+OTHER_FILES = 200
+"""Files that a run has open besides its outputs."""
 
 
 class PartFile:
@@ -124,6 +128,23 @@ class PartFile:
         return OutputError(f"{self.path} cannot be written: {error.strerror}")
 
 
+def commit_together(parts: Sequence[PartFile]) -> None:
+    """Give all files their final names, or none. The first of `parts` comes last: readers of a set start there.
+
+    Raises OutputError where one cannot be renamed; those that were are removed again.
+    """
+    done: list[PartFile] = []
+    try:
+        for part in reversed(parts):
+            part.commit()
+            done.append(part)
+    except BaseException:
+        for part in done:
+            with contextlib.suppress(OSError):
+                os.unlink(part.final)
+        raise
+
+
 def check_space(parts: Sequence[PartFile]) -> None:
     """Raise SpaceError where the disks of `parts` have less free space than the files need together."""
     needed: dict[int, int] = {}
@@ -136,3 +157,15 @@ def check_space(parts: Sequence[PartFile]) -> None:
         if need > free:
             raise SpaceError(f"{part.final.parent.absolute()} has {free:,} bytes free, the outputs need {need:,}",
                              hint="free some space, write elsewhere with -o, or ask for fewer types")  # fmt: skip
+
+
+def allow_open_files(count: int) -> None:
+    """Raise this process's limit of open files where `count` outputs need more. Raises OutputError where none may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = count + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or needed <= soft:
+        return
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise OutputError(f"{count:,} shards are more files than this system lets a program open ({hard:,})",
+                          hint="choose a larger limit")  # fmt: skip
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -12,17 +12,16 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
-import numpy as np
-
-from ggufpress import _native
-from ggufpress.errors import InputError, WeightError
+from ggufpress.errors import CheckpointError, GgufError, InputError
+from ggufpress.execute.converting import convert, loaded, squared_error
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
+from ggufpress.execute.measuring import measured
 from ggufpress.execute.ordered import OrderedHashes
 from ggufpress.execute.partfile import PartFile
-from ggufpress.execute.slabs import Slab, slabs, smallest
+from ggufpress.execute.slabs import Slab, ample, slabs, smallest
 from ggufpress.mapping import Derived
 from ggufpress.planning import Plan, PlannedTensor
 from ggufpress.source.reading import TensorReader
@@ -52,7 +51,7 @@ class WrittenTensor:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """One tensor's place in one output: `output` is its number, `start` the offset in the file."""
+    """One tensor's place in one output: `output` is its number, `part` the file, `start` the offset there."""
 
     output: int
     part: PartFile
@@ -70,14 +69,26 @@ class _Job:
     errors: dict[int, list[float]] = field(default_factory=dict)
 
     @property
+    def unpacked(self) -> bool:
+        """Whether the blocks of a quantized source become numbers on the way."""
+        stored = self.tensor.dtype
+        return stored.quantized and any(target.planned.qtype is not stored for target in self.targets)
+
+    @property
     def weight_bytes(self) -> float:
         """Buffer bytes per weight."""
-        return load_bytes(self.tensor) + sum(target.planned.qtype.bpw / 8 for target in self.targets)
+        numbers = 4 if self.unpacked else 0
+        return load_bytes(self.tensor) + numbers + sum(target.planned.qtype.bpw / 8 for target in self.targets)
+
+    @property
+    def wanted(self) -> int:
+        """Buffer bytes that a slab should have."""
+        return max(SLAB_BYTES, int(ample(self.tensor) * self.weight_bytes) + MARGIN)
 
 
 def stream(
     plan: Plan,
-    parts: Sequence[PartFile],
+    parts: Sequence[Sequence[PartFile]],
     *,
     threads: int | None = None,
     memory: int = MEMORY,
@@ -87,16 +98,20 @@ def stream(
 ) -> list[dict[str, WrittenTensor]]:
     """Write the tensors of every output of `plan` into `parts`; returns what was computed, by output and name.
 
-    `parts` stand in the order of `plan.outputs`. `memory` bounds the buffers, in bytes. `measure` also computes the error
-    of each tensor. `finished` is told when all bytes of a tensor are written. Raises InputError where `memory` is too
-    small for a row, WeightError for weights that are not finite, CheckpointError and OutputError for failing files.
+    `parts` are the files of each output, in the order of `plan.outputs`. `memory` bounds the buffers, in bytes. `measure`
+    also computes the error of each tensor. `finished` is told when all bytes of a tensor are written. Raises InputError
+    where `memory` is too small for a row, WeightError for weights that are not finite, CheckpointError, GgufError and
+    OutputError for failing files.
     """
     threads = threads or len(os.sched_getaffinity(0))
     jobs = _jobs(plan, parts)
     slot_bytes, n_slots = _slots(jobs, memory, threads)
-    with TensorReader() as reader:
-        _Run(jobs, reader, slot_bytes, n_slots, measure, progress, finished).work(min(threads, n_slots))
-    written: list[dict[str, WrittenTensor]] = [{} for _ in parts]
+    from_gguf = plan.model.stored is not None
+    with TensorReader(error=GgufError if from_gguf else CheckpointError) as reader:
+        jobs = [replace(job, tensor=measured(reader, job.tensor)) for job in jobs]
+        run = _Run(jobs, reader, slot_bytes, n_slots, measure, from_gguf, progress, finished)
+        run.work(min(threads, n_slots))
+    written: list[dict[str, WrittenTensor]] = [{} for _ in plan.outputs]
     for job in jobs:
         for number, (target, digest) in enumerate(zip(job.targets, job.hashes.digests(), strict=True)):
             total = sum(job.errors[index][number] for index in sorted(job.errors))
@@ -106,11 +121,12 @@ def stream(
     return written
 
 
-def _jobs(plan: Plan, parts: Sequence[PartFile]) -> list[_Job]:
+def _jobs(plan: Plan, parts: Sequence[Sequence[PartFile]]) -> list[_Job]:
     targets: dict[str, list[_Target]] = {tensor.name: [] for tensor in plan.model.tensors}
-    for number, (part, output) in enumerate(zip(parts, plan.outputs, strict=True)):
-        for planned in output.tensors:
-            targets[planned.name].append(_Target(number, part, planned, len(output.header) + planned.offset))
+    for number, output in enumerate(plan.outputs):
+        for file, part in zip(output.files, parts[number], strict=True):
+            for planned in file.tensors:
+                targets[planned.name].append(_Target(number, part, planned, len(file.header) + planned.offset))
     return [
         _Job(tensor, tuple(targets[tensor.name]), OrderedHashes(len(targets[tensor.name])))
         for tensor in plan.model.tensors
@@ -127,7 +143,7 @@ def _slots(jobs: Sequence[_Job], memory: int, threads: int) -> tuple[int, int]:
             hint=f"--memory {-(-needed // (1 << 20))}M or more",
         )
     wanted = 2 * threads
-    slot_bytes = max(needed, min(SLAB_BYTES, memory // wanted))
+    slot_bytes = max(needed, min(max(job.wanted for job in jobs), memory // wanted))
     return slot_bytes, min(wanted, memory // slot_bytes)
 
 
@@ -141,10 +157,12 @@ class _Run:
         slot_bytes: int,
         n_slots: int,
         measure: bool,
+        checked: bool,
         progress: Progress | None,
         finished: Finished,
     ) -> None:
         self._reader = reader
+        self._checked = checked
         self._measure = measure
         self._progress = progress
         self._finished = finished
@@ -177,7 +195,7 @@ class _Run:
     def _dealing(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Slab]]:
         ahead: deque[tuple[_Job, Slab]] = deque()
         for job in jobs:
-            for slab in slabs(job.tensor, int((self._slot_bytes - MARGIN) / job.weight_bytes)):
+            for slab in slabs(job.tensor, int((min(self._slot_bytes, job.wanted) - MARGIN) / job.weight_bytes)):
                 for piece in slab.pieces:
                     self._reader.advise(piece.ref, piece.start, piece.nbytes)
                 ahead.append((job, slab))
@@ -207,20 +225,17 @@ class _Run:
 
     def _process(self, job: _Job, slab: Slab, slot: bytearray) -> None:
         carve = Carver(slot)
-        stored = job.tensor.dtype
         source = load(self._reader, job.tensor, slab, carve)
+        found = loaded(job.tensor, slab, source, carve, unpacked=job.unpacked, checked=self._checked)
         outputs, errors = [], []
         for target in job.targets:
-            qtype, via = target.planned.qtype, target.planned.via
-            data = carve(slab.elements // qtype.block * qtype.block_bytes)
-            cols = job.tensor.shape[-1] if qtype.quantized else slab.elements
-            bad = _native.convert(source, stored.id, via.id, data, qtype.id, cols)
-            if bad >= 0:
-                raise _not_finite(job.tensor, slab.first + bad)
-            target.part.write_at(target.start + slab.first // qtype.block * qtype.block_bytes, data)
+            qtype = target.planned.qtype
+            data = carve(qtype.row_bytes(slab.elements))
+            convert(found, target.planned, data)
+            target.part.write_at(target.start + qtype.row_bytes(slab.first), data)
             outputs.append(data)
             if self._measure:
-                errors.append(_native.error_sums(source, stored.id, data, qtype.id, cols)[0])
+                errors.append(squared_error(found, target.planned, data))
         if self._measure:
             job.errors[slab.index] = errors
         if job.hashes.add(slab.index, slab.is_last, outputs, lambda: self._slots.put(slot)):
@@ -229,12 +244,3 @@ class _Run:
         if self._progress:
             with self._progress_lock:
                 self._progress(sum(piece.nbytes for piece in slab.pieces), job.tensor.name)
-
-
-def _not_finite(tensor: Derived, index: int) -> WeightError:
-    position = [int(i) for i in np.unravel_index(index, tensor.shape)]
-    names = ", ".join(ref.name for ref in tensor.sources[:3])
-    return WeightError(
-        f"{tensor.sources[0].file if tensor.sources else ''}: {names} is not a finite number at {position} of {tensor.name}",
-        hint="the checkpoint is damaged or was saved after training diverged; F16, BF16 and F32 keep such values",
-    )

@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Condition, Thread
 
 from ggufpress.errors import GgufError, VerifyError
 from ggufpress.files import reason
 from ggufpress.gguf.header import padded
+from ggufpress.gguf.placed import PlacedFile, PlacedTensor
 from ggufpress.gguf.reader import read_gguf
-from ggufpress.planning import OutputPlan, PlannedTensor
 
 CHUNK = 1 << 20
 
@@ -26,19 +26,25 @@ class Stopped(Exception):
     """The writers gave up; there is nothing to check."""
 
 
-class ReadBack:
-    """Checks one output, in threads of its own, as its tensors are finished. Use as a context manager around writing."""
+File = PlacedFile[PlacedTensor]
+EMPTY = hashlib.sha256().hexdigest()
 
-    def __init__(self, path: Path, output: OutputPlan) -> None:
-        self._path = path
-        self._output = output
+
+class ReadBack:
+    """Checks the files of one output, one after the other, in threads of its own, as their tensors are finished.
+
+    `files` are the plans with the paths where they are written for now. Use as a context manager around writing.
+    """
+
+    def __init__(self, files: Sequence[tuple[Path, File]]) -> None:
+        self._files = files
         self._computed: dict[str, str] = {}
         self._news = Condition()
         self._stopped = False
         self._buffer = memoryview(bytearray(CHUNK))
-        self._sha256: str | None = None
+        self._sha256: tuple[str, ...] = ()
         self._error: BaseException | None = None
-        self._thread = Thread(target=self._run, name=f"read back {path.name}", daemon=True)
+        self._thread = Thread(target=self._run, name=f"read back {files[0][0].name}", daemon=True)
 
     def __enter__(self) -> ReadBack:
         self._thread.start()
@@ -56,8 +62,8 @@ class ReadBack:
             self._computed[name] = sha256
             self._news.notify()
 
-    def result(self) -> str:
-        """The sha256 of the whole file, once all of it was read back.
+    def result(self) -> tuple[str, ...]:
+        """The sha256 of each whole file, once all of it was read back.
 
         Raises VerifyError that names the first tensor that differs.
         """
@@ -65,41 +71,42 @@ class ReadBack:
             self._thread.join(0.2)
         if self._error:
             raise self._error
-        assert self._sha256 is not None
         return self._sha256
 
     def _run(self) -> None:
+        path = self._files[0][0]
         try:
-            self._sha256 = self._check()
+            digests = []
+            for path, file in self._files:
+                digests.append(self._check(path, file))
+            self._sha256 = tuple(digests)
         except Stopped:
             pass
         except OSError as error:
-            self._error = VerifyError(f"{self._path} cannot be read back: {reason(error)}")
+            self._error = VerifyError(f"{path} cannot be read back: {reason(error)}")
         except BaseException as error:
             self._error = error
 
-    def _check(self) -> str:
+    def _check(self, path: Path, file: File) -> str:
         whole = hashlib.sha256()
         tensors = _TensorHashes()
-        with self._path.open("rb", buffering=0) as stream, tensors:
-            self._check_header(stream.fileno(), whole)
-            for tensor in self._output.tensors:
+        with path.open("rb", buffering=0) as stream, tensors:
+            found = _pread(stream.fileno(), len(file.header), 0)
+            if found != file.header:
+                raise VerifyError(f"{path}: the header read back is not what was written")
+            whole.update(found)
+            for tensor in file.tensors:
                 self._wait(tensor.name)
-                self._read(stream.fileno(), tensor, whole, tensors)
-        for tensor in self._output.tensors:
-            if tensors.digests[tensor.name] != self._computed[tensor.name]:
+                self._read(stream.fileno(), len(file.header) + tensor.offset, tensor, whole, tensors)
+                _check_padding(path, stream.fileno(), file, tensor, whole)
+        for tensor in file.tensors:
+            if tensors.digests.get(tensor.name, EMPTY) != self._computed[tensor.name]:
                 raise VerifyError(
-                    f"{self._path}: the bytes of {tensor.name} read back are not those that were computed",
+                    f"{path}: the bytes of {tensor.name} read back are not those that were computed",
                     hint="the disk or the memory of this machine is at fault; nothing was kept",
                 )
-        check_places(self._path, self._output)
+        check_places(path, file)
         return whole.hexdigest()
-
-    def _check_header(self, fd: int, whole: hashlib._Hash) -> None:
-        found = _pread(fd, len(self._output.header), 0)
-        if found != self._output.header:
-            raise VerifyError(f"{self._path}: the header read back is not what was written")
-        whole.update(found)
 
     def _wait(self, name: str) -> None:
         with self._news:
@@ -107,22 +114,25 @@ class ReadBack:
             if name not in self._computed:
                 raise Stopped
 
-    def _read(self, fd: int, tensor: PlannedTensor, whole: hashlib._Hash, tensors: _TensorHashes) -> None:
-        start = len(self._output.header) + tensor.offset
+    def _read(self, fd: int, start: int, tensor: PlacedTensor, whole: hashlib._Hash, tensors: _TensorHashes) -> None:
         end = start + tensor.nbytes
         for at in range(start, end, CHUNK):
             if self._stopped:
                 raise Stopped
             chunk = self._buffer[: min(CHUNK, end - at)]
             if os.preadv(fd, [chunk], at) != len(chunk):
-                raise VerifyError(f"{self._path} ends within {tensor.name}")
+                raise VerifyError(f"the file ends within {tensor.name} when it is read back")
             tensors.add(tensor.name, chunk)
             whole.update(chunk)
             tensors.wait()
-        padding = _pread(fd, padded(end) - end, end)
-        if padding.strip(b"\0"):
-            raise VerifyError(f"{self._path}: the padding after {tensor.name} is not zero")
-        whole.update(padding)
+
+
+def _check_padding(path: Path, fd: int, file: File, tensor: PlacedTensor, whole: hashlib._Hash) -> None:
+    end = tensor.offset + tensor.nbytes
+    padding = _pread(fd, padded(end, file.alignment) - end, len(file.header) + end)
+    if padding.strip(b"\0"):
+        raise VerifyError(f"{path}: the padding after {tensor.name} is not zero")
+    whole.update(padding)
 
 
 class _TensorHashes:
@@ -159,7 +169,7 @@ class _TensorHashes:
         self.digests.update({name: digest.hexdigest() for name, digest in hashes.items()})
 
 
-def check_places(path: Path, output: OutputPlan) -> None:
+def check_places(path: Path, output: File) -> None:
     """Raise VerifyError where a reader of the file at `path` would find other tensors or places than `output` planned."""
     try:
         found = read_gguf(path)
@@ -167,7 +177,7 @@ def check_places(path: Path, output: OutputPlan) -> None:
         raise VerifyError(f"{path}: the header read back is not what was written: {error}") from error
     if found.file_size != output.file_bytes:
         raise VerifyError(f"{path} has {found.file_size:,} bytes, {output.file_bytes:,} were planned")
-    planned: Mapping[str, PlannedTensor] = {tensor.name: tensor for tensor in output.tensors}
+    planned = {tensor.name: tensor for tensor in output.tensors}
     for tensor in found.tensors:
         wanted = planned[tensor.name]
         place = (wanted.shape, wanted.qtype, len(output.header) + wanted.offset, wanted.nbytes)

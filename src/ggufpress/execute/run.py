@@ -12,11 +12,12 @@ from typing import Any
 
 from ggufpress.errors import OutputError, UsageError
 from ggufpress.execute.manifest import manifest_path, write_manifests
-from ggufpress.execute.partfile import PartFile, check_space
+from ggufpress.execute.partfile import PartFile, allow_open_files, check_space, commit_together
 from ggufpress.execute.pipeline import MEMORY, Progress, stream
 from ggufpress.execute.recheck import ReadBack
 from ggufpress.execute.writeback import Writeback
-from ggufpress.planning import Plan
+from ggufpress.gguf.placed import PlacedFile
+from ggufpress.planning import OutputPlan, Plan, PlannedTensor
 from ggufpress.quant.isa import isa_in_use
 
 
@@ -80,19 +81,28 @@ def execute(
     with ExitStack() as stack:
         for output in plan.outputs:
             _make_folder(output.path.parent, stack)
-        parts = [stack.enter_context(PartFile(out.path, out.file_bytes, force=force)) for out in plan.outputs]
+        files = [file for output in plan.outputs for file in output.files]
+        allow_open_files(len(files))
+        parts = [
+            [stack.enter_context(PartFile(file.path, file.file_bytes, force=force)) for file in output.files]
+            for output in plan.outputs
+        ]
+        every = [part for of_output in parts for part in of_output]
         if manifest and not force:
             for output in plan.outputs:
                 _refuse_to_replace(manifest_path(output.path))
-        check_space(parts)
-        for part, output in zip(parts, plan.outputs, strict=True):
+        check_space(every)
+        for part, file in zip(every, files, strict=True):
             part.reserve()
-            part.write_at(0, output.header)
-        checks = [ReadBack(part.path, output) for part, output in zip(parts, plan.outputs, strict=True)]
+            part.write_at(0, file.header)
+        checks = [
+            ReadBack([(part.path, file) for part, file in zip(of_output, output.files, strict=True)])
+            for of_output, output in zip(parts, plan.outputs, strict=True)
+        ]
         with ExitStack() as checking:
             for check in checks:
                 checking.enter_context(check)
-            with Writeback(parts):
+            with Writeback(every):
                 written = stream(
                     plan,
                     parts,
@@ -104,26 +114,34 @@ def execute(
                 )
             tell("writing to disk")
             with ThreadPoolExecutor(thread_name_prefix="sync") as executor:
-                list(executor.map(PartFile.sync, parts))
+                list(executor.map(PartFile.sync, every))
             tell("reading back")
             digests = [check.result() for check in checks]
         manifests = write_manifests(plan, written, digests, stack) if manifest else []
-        for part in (*parts, *manifests):
-            part.commit()
+        commit_together([*every, *manifests])
         stack.pop_all().close()
-    files = [
-        WrittenFile(
-            output.path,
-            output.preset.name,
-            output.file_bytes,
-            output.bpw,
-            output.data_bytes / plan.model.source_bytes,
-            digest,
-            manifest_path(output.path) if manifest else None,
-        )
-        for output, digest in zip(plan.outputs, digests, strict=True)
-    ]
-    return Report(tuple(files), time.perf_counter() - started)
+    made = tuple(
+        _written(plan, output, file, digest, manifest)
+        for output, of_output in zip(plan.outputs, digests, strict=True)
+        for file, digest in zip(output.files, of_output, strict=True)
+    )
+    return Report(made, time.perf_counter() - started)
+
+
+def _written(
+    plan: Plan, output: OutputPlan, file: PlacedFile[PlannedTensor], digest: str, manifest: bool
+) -> WrittenFile:
+    data_bytes = sum(tensor.nbytes for tensor in file.tensors)
+    n_params = sum(tensor.source.n_params for tensor in file.tensors)
+    return WrittenFile(
+        file.path,
+        output.preset.name,
+        file.file_bytes,
+        8 * data_bytes / n_params if n_params else 0.0,
+        data_bytes / plan.model.source_bytes,
+        digest,
+        manifest_path(output.path) if manifest else None,
+    )
 
 
 def _make_folder(folder: Path, stack: ExitStack) -> None:

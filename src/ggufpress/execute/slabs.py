@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from ggufpress.mapping import SOURCE_TYPES, Derived
+from ggufpress.mapping import Derived, stored_type
 from ggufpress.source.checkpoint import TensorRef
 
 
@@ -34,8 +34,13 @@ class Slab:
 def smallest(tensor: Derived) -> int:
     """The fewest weights of `tensor` that can be processed alone: a row, or all rows that an op needs together."""
     if not tensor.ops:
-        return tensor.shape[-1] if len(tensor.shape) > 1 else 1
+        return tensor.shape[-1] if len(tensor.shape) > 1 else tensor.dtype.block
     return tensor.period * prod(tensor.shape[1:])
+
+
+def ample(tensor: Derived) -> int:
+    """The weights that a slab of `tensor` should hold where its reads would be short otherwise, else 0."""
+    return tensor.gather.ample(tensor.stored_shape) if tensor.gather else 0
 
 
 def slabs(tensor: Derived, max_elements: int) -> Iterator[Slab]:
@@ -66,6 +71,6 @@ def _run(tensor: Derived, first: int, elements: int) -> Iterator[Piece]:
         which, inside = divmod(position, per_source)
         count = min(end - position, per_source - inside)
         ref = tensor.sources[which]
-        size = SOURCE_TYPES[ref.dtype].block_bytes
-        yield Piece(ref, inside * size, count * size, count)
+        stored = stored_type(ref)
+        yield Piece(ref, stored.row_bytes(inside), stored.row_bytes(count), count)
         position += count

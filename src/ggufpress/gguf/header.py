@@ -75,7 +75,7 @@ def encode_header(metadata: Metadata, tensors: Sequence[TensorInfo], alignment: 
     Raises GgufError for a value that its type cannot hold and for a name that llama.cpp would refuse.
     """
     stated = metadata.get("general.alignment")
-    if (stated.data if stated else ALIGNMENT) != alignment:
+    if tensors and (stated.data if stated else ALIGNMENT) != alignment:
         raise ValueError(f"tensors are aligned to {alignment} bytes, which general.alignment does not say")
     parts = [MAGIC, struct.pack("<IQQ", VERSION, len(tensors), len(metadata))]
     for key, value in metadata.items():

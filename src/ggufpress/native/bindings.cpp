@@ -86,7 +86,7 @@ int64_t convert_rows(const nb::object& src, int src_type, int via_type, const nb
     check_float_type(src_type, "src_type");
     check_float_type(via_type, "via_type");
     check_type(kernels, dst_type, "dst_type");
-    if (kernels.of[dst_type].quantize == nullptr) throw nb::value_error("dst_type cannot be quantized to");
+    if (kernels.of[dst_type].quantize == nullptr) throw nb::value_error("this type can only be read");
     if (needs_importance(dst_type) && importance.is_none()) throw nb::value_error("this type needs importance weights");
     const Bytes from(src, "src"), to(dst, "dst", true);
     const int64_t rows = rows_of(from, n_per_row, src_type, "src");

@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ggufpress.errors import UsageError
+from ggufpress.gguf.shards import GgufSet
+from ggufpress.planning.changed import changed
+from ggufpress.planning.container import PLAIN, Container
+from ggufpress.planning.gguf_model import gguf_model
 from ggufpress.planning.model import Model, read_model
 from ggufpress.planning.output import LAYOUTS, OutputPlan, plan_output
 from ggufpress.presets import AUTO, preset_named
@@ -48,19 +52,20 @@ class Plan:
 
 
 def build_plan(
-    checkpoint: Checkpoint,
+    source: Checkpoint | GgufSet,
     types: Sequence[str] = ("Q4_K_M",),
     *,
     output: Path | None = None,
     via: str = "auto",
     layout: str = "auto",
     pre: str | None = None,
+    wanted: Container = PLAIN,
 ) -> Plan:
-    """The plan that makes one file per entry of `types` from `checkpoint`. Reads the small files, but no weight.
+    """The plan that makes one file per entry of `types` from `source`. Reads the small files, but no weight.
 
     `output` is a file (only with one type) or a folder, by default the current one. `via` and `layout` say which of
     llama.cpp's files to equal: see docs/concepts/parity.md. `pre` is llama.cpp's name of the pre-tokenizer, by default
-    the one that is recognised.
+    the one that is recognised. `wanted` is what the files are to have besides their types.
     Raises UsageError, CheckpointError, ConfigError, TokenizerError, UnsupportedError or MappingError.
     """
     if via not in VIAS:
@@ -70,14 +75,22 @@ def build_plan(
     if not types:
         raise UsageError("no type is asked for", hint="-q Q4_K_M is the usual choice")
     presets = [None if name.upper() == AUTO else preset_named(name) for name in types]
-    model = read_model(checkpoint, pre=pre)
+    if isinstance(source, GgufSet):
+        if via != "auto":
+            raise UsageError(f"--via {via} is for a checkpoint: this source is a GGUF file with types of its own")
+        if pre is not None:
+            raise UsageError(f"--pre {pre} is for a checkpoint: this source is a GGUF file with a tokenizer of its own")
+        model = gguf_model(source)
+    else:
+        model = read_model(source, pre=pre)
+    model = changed(model, wanted)
     via_preset = model.own_type if via == "auto" else preset_named(via)
     chosen = [preset or model.own_type for preset in presets]
     if len(set(chosen)) < len(chosen):
         raise UsageError(f"a type is asked for twice: {', '.join(preset.name for preset in chosen)}")
     paths = output_paths(model.name, [preset.name for preset in chosen], output)
     outputs = tuple(
-        plan_output(model, preset, layout, via_preset, path) for preset, path in zip(chosen, paths, strict=True)
+        plan_output(model, preset, layout, via_preset, path, wanted) for preset, path in zip(chosen, paths, strict=True)
     )
     return Plan(model, outputs)
 

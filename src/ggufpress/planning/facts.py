@@ -21,7 +21,8 @@ def facts_of(metadata: Metadata, names: Iterable[str]) -> ModelFacts:
         # a key with one number per layer counts by its first
         return int(data[0] if isinstance(data, tuple) else data)
 
-    n_layer, n_expert = number("block_count"), number("expert_count")
+    # models that go through their layers several times count them as often (src/models/nanbeige.cpp)
+    n_layer, n_expert = number("block_count") * max(number("num_loops"), 1), number("expert_count")
     n_head, n_head_kv = number("attention.head_count"), number("attention.head_count_kv")
     return ModelFacts(
         arch=arch,

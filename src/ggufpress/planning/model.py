@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from ggufpress.arch.registry import describe
-from ggufpress.arch.spec import Arch
-from ggufpress.gguf.values import Metadata, text, u32
+from ggufpress.errors import UsageError
+from ggufpress.gguf.header import ALIGNMENT
+from ggufpress.gguf.shards import GgufSet
+from ggufpress.gguf.values import Metadata, Value, ValueType, text, u32
 from ggufpress.mapping import Derived, TensorMap, map_tensors
 from ggufpress.metadata.general import general_metadata
 from ggufpress.metadata.size_label import ParameterCounts
 from ggufpress.mixture import ModelFacts
 from ggufpress.planning.facts import facts_of
 from ggufpress.presets import BY_NAME, Preset
+from ggufpress.quant.types import QType
+from ggufpress.recipe import converter_type
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab import Vocab, read_vocab
 
@@ -29,17 +34,27 @@ class Model:
     `metadata` holds all keys in the converter's order; the value of `general.file_type` belongs to an output and is set
     there. `tensors` are in the order in which the converter writes them, `dropped` those left out on purpose, as (name,
     reason). `own_type` is the precision that the source itself has.
+
+    Of a GGUF file `stored` are the files, `hf_class` is None, `tensors` are in file order and have the types they have,
+    and `file_type` is the number of the file's type. Where the model was changed, `overrides` are the keys that were
+    set, `layers_left` is the number of layers after some were pruned, and `origins` tells by name what a tensor was
+    called before.
     """
 
     root: Path
     name: str
-    hf_class: str
+    hf_class: str | None
     metadata: Metadata
     tensors: tuple[Derived, ...]
     dropped: tuple[tuple[str, str], ...]
     own_type: Preset
     vocab: Vocab
     notes: tuple[str, ...]
+    stored: GgufSet | None = None
+    file_type: int | None = None
+    overrides: tuple[tuple[str, Value], ...] = ()
+    layers_left: int | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arch(self) -> str:
@@ -48,8 +63,43 @@ class Model:
 
     @cached_property
     def facts(self) -> ModelFacts:
-        """What the recipe's rules ask."""
-        return facts_of(self.metadata, [tensor.name for tensor in self.tensors])
+        """What the recipe's rules ask. llama.cpp reads a model's counts through the overrides, and before pruning."""
+        read = {
+            key: value
+            for key, value in self.overrides
+            if value.type is (ValueType.STRING if key == "general.architecture" else ValueType.UINT32)
+        }
+        return facts_of(self.metadata | read, [tensor.name for tensor in self.tensors])
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether keys were set or layers pruned."""
+        return bool(self.overrides) or self.layers_left is not None
+
+    def layout(self, asked: str) -> str:
+        """The layout to choose from `asked`: what llama.cpp's converter cannot make is llama-quantize's.
+
+        Raises UsageError where `convert` is asked for all the same.
+        """
+        if self.stored is None and not self.is_changed:
+            return asked
+        if asked == "convert":
+            why = "this source is a GGUF file" if self.stored else "it neither sets keys nor prunes layers"
+            raise UsageError(f"--layout convert is what llama.cpp's converter writes, and {why}", hint="leave it out")
+        return "quantize"
+
+    def stored_types(self, via: Preset) -> dict[str, QType]:
+        """The type of each tensor in the file that llama-quantize would be given: a GGUF source's own, else `via`'s."""
+        if self.stored:
+            return {tensor.name: tensor.dtype for tensor in self.tensors}
+        return {
+            tensor.name: converter_type(tensor.name, tensor.shape, via, tensor.as_f32).qtype for tensor in self.tensors
+        }
+
+    @property
+    def alignment(self) -> int:
+        """The alignment that the keys ask for, in bytes."""
+        return self.stored.alignment if self.stored else ALIGNMENT
 
     @property
     def n_params(self) -> int:
@@ -69,9 +119,8 @@ def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
     """
     arch = describe(checkpoint)
     tensors = map_tensors(checkpoint, arch)
-    kind = _vocab_kind(checkpoint, arch)
-    vocab = read_vocab(checkpoint, kind, arch.n_vocab, n_token_types=arch.n_token_types, pre=pre)
-    keys: Metadata = {"general.architecture": text(arch.name)}
+    vocab = read_vocab(checkpoint, arch.vocab, arch.n_vocab, n_token_types=arch.n_token_types, pre=pre)
+    keys: Metadata = {"general.architecture": text(arch.name), **dict(arch.leading)}
     keys.update(general_metadata(checkpoint, parameter_counts(tensors.tensors)))
     keys.update(arch.metadata)
     keys[QUANTIZATION_VERSION] = u32(2)
@@ -85,16 +134,19 @@ def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
         metadata=keys,
         tensors=tensors.tensors,
         dropped=tensors.dropped,
-        own_type=detected_preset(checkpoint),
+        own_type=detected_preset(checkpoint, {name for name, _ in tensors.dropped}),
         vocab=vocab,
         notes=_notes(tensors, vocab),
     )
 
 
-def detected_preset(checkpoint: Checkpoint) -> Preset:
-    """What the converter's `--outtype auto` chooses: by the first half-precision matrix, F16 where there is none."""
+def detected_preset(checkpoint: Checkpoint, dropped: Container[str] = ()) -> Preset:
+    """What the converter's `--outtype auto` chooses: by the first half-precision matrix, F16 where there is none.
+
+    Matrices that are `dropped` do not count.
+    """
     for ref in checkpoint.tensors.values():
-        if len(ref.shape) >= 2 and ref.dtype in ("F16", "BF16"):
+        if len(ref.shape) >= 2 and ref.name not in dropped and ref.dtype in ("F16", "BF16"):
             return BY_NAME[ref.dtype]
     return BY_NAME["F16"]
 
@@ -112,13 +164,6 @@ def parameter_counts(tensors: tuple[Derived, ...]) -> ParameterCounts:
         else:
             shared += tensor.n_params
     return ParameterCounts(total, shared, expert, expert_sum // n_expert_tensors if n_expert_tensors else 0)
-
-
-def _vocab_kind(checkpoint: Checkpoint, arch: Arch) -> str:
-    """How the tokenizer is read: `spm-or-bpe` is SentencePiece where there is a tokenizer.model, else byte-level BPE."""
-    if arch.vocab != "spm-or-bpe":
-        return arch.vocab
-    return "spm" if checkpoint.has("tokenizer.model") else "bpe"
 
 
 def _notes(tensors: TensorMap, vocab: Vocab) -> tuple[str, ...]:

@@ -10,11 +10,16 @@ from typing import Any
 from ggufpress.arch.decoder import FILE_TYPE
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UsageError
-from ggufpress.gguf.header import TensorInfo, data_offsets, encode_header, padded
-from ggufpress.gguf.values import Metadata, u32
+from ggufpress.gguf.carried import carried_metadata, set_last
+from ggufpress.gguf.placed import PlacedFile
+from ggufpress.gguf.shards import check_paths
+from ggufpress.gguf.values import Metadata, Value, u32
 from ggufpress.mapping import Derived
+from ggufpress.planning.container import PLAIN, Container
+from ggufpress.planning.files import planned_files
 from ggufpress.planning.model import QUANTIZATION_VERSION, Model
-from ggufpress.presets import BY_NAME, Preset
+from ggufpress.planning.stored import check_conversions
+from ggufpress.presets import BY_NAME, COPY, Preset
 from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import Decision, choose_types, converter_type, stripped
 
@@ -63,7 +68,10 @@ class PlannedTensor:
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """One output file. `header` holds all bytes before the data section."""
+    """One output. `files` are the one at `path`, or shards that are named after it; `tensors` are those of all files.
+
+    The offset of a tensor counts in its file.
+    """
 
     path: Path
     preset: Preset
@@ -71,7 +79,12 @@ class OutputPlan:
     via: Preset | None
     metadata: Metadata
     tensors: tuple[PlannedTensor, ...]
-    header: bytes
+    files: tuple[PlacedFile[PlannedTensor], ...]
+
+    @property
+    def header(self) -> bytes:
+        """All bytes of the first file before its data section."""
+        return self.files[0].header
 
     @cached_property
     def data_bytes(self) -> int:
@@ -80,9 +93,8 @@ class OutputPlan:
 
     @cached_property
     def file_bytes(self) -> int:
-        """Size of the file."""
-        last = self.tensors[-1]
-        return len(self.header) + padded(last.offset + last.nbytes)
+        """Size of all files."""
+        return sum(file.file_bytes for file in self.files)
 
     @property
     def bpw(self) -> float:
@@ -105,40 +117,70 @@ class OutputPlan:
             "data_bytes": self.data_bytes,
             "file_bytes": self.file_bytes,
             "bpw": round(self.bpw, 4),
+            "files": [{"path": str(file.path), "bytes": file.file_bytes} for file in self.files],
             "tensors": [tensor.to_json() for tensor in self.tensors],
         }
 
 
-def plan_output(model: Model, preset: Preset, layout: str, via: Preset, path: Path) -> OutputPlan:
-    """The file that holds `model` as `preset` at `path`. Raises UsageError or UnsupportedError."""
-    layout = resolved_layout(layout, preset)
+def plan_output(
+    model: Model, preset: Preset, layout: str, via: Preset, path: Path, wanted: Container = PLAIN
+) -> OutputPlan:
+    """The file that holds `model` as `preset` at `path`, or its shards. Raises UsageError or UnsupportedError."""
+    layout = resolved_layout(model.layout(layout), preset)
     quantizer = layout == "quantize"
-    metadata = {**model.metadata, FILE_TYPE: u32(preset.ftype)}
+    ftype = preset.ftype
+    if preset is COPY:
+        ftype = via.ftype if model.file_type is None else model.file_type
+    metadata = dict(model.metadata)
+    # for some families llama.cpp's converter writes no file type
+    if FILE_TYPE in metadata:
+        metadata[FILE_TYPE] = u32(ftype)
     if quantizer:
-        # llama-quantize sets these two again, which moves them to the end
-        for key in (QUANTIZATION_VERSION, FILE_TYPE):
-            metadata[key] = metadata.pop(key)
-    decided = decide(model, preset, layout, via)
-    placed: list[PlannedTensor] = []
-    for (tensor, choice, before, nbytes), offset in zip(decided, data_offsets(row[-1] for row in decided), strict=True):
+        metadata = carried_metadata(metadata)
+        # llama-quantize sets these again, which moves them to the end
+        for key, value in (
+            (QUANTIZATION_VERSION, u32(2)),
+            (FILE_TYPE, u32(ftype)),
+            *model.overrides,
+            *_layers_left(model),
+        ):
+            set_last(metadata, key, value)
+    decided = decide(model, preset, layout, via, in_order=wanted.keep_split)
+    if model.stored:
+        types = ((tensor.name, before, choice.qtype) for tensor, choice, before, _ in decided)
+        check_conversions(types, preset.name, allow_requantize=wanted.allow_requantize)
+    tensors = []
+    for tensor, choice, before, nbytes in decided:
         shape = stripped(tensor.shape) if quantizer else tensor.shape
-        placed.append(PlannedTensor(tensor, shape, choice.qtype, before, offset, nbytes, choice.rule, choice.fallback))
-    infos = [TensorInfo(tensor.name, tensor.shape, tensor.qtype, tensor.offset) for tensor in placed]
-    header = encode_header(metadata, infos)
-    return OutputPlan(path, preset, layout, via if quantizer else None, metadata, tuple(placed), header)
+        tensors.append(PlannedTensor(tensor, shape, choice.qtype, before, 0, nbytes, choice.rule, choice.fallback))
+    files = planned_files(model, path, metadata, tensors, wanted)
+    if model.stored:
+        check_paths(model.stored, [file.path for file in files])
+    placed = tuple(tensor for file in files for tensor in file.tensors)
+    return OutputPlan(path, preset, layout, via if quantizer else None, metadata, placed, files)
+
+
+def _layers_left(model: Model) -> list[tuple[str, Value]]:
+    """The number of layers where some were pruned: under the name of the architecture that llama.cpp sees."""
+    return [] if model.layers_left is None else [(f"{model.facts.arch}.block_count", u32(model.layers_left))]
 
 
 def decide(
-    model: Model, preset: Preset, layout: str = "auto", via: Preset = BY_NAME["F32"]
+    model: Model, preset: Preset, layout: str = "auto", via: Preset = BY_NAME["F32"], *, in_order: bool = False
 ) -> list[tuple[Derived, Decision, QType, int]]:
-    """Each tensor in file order with its decision, the type whose rounding it takes on the way, and its bytes."""
-    if resolved_layout(layout, preset) == "convert":
-        decided = [(tensor, converter_type(tensor.name, tensor.shape, preset), F32) for tensor in model.tensors]
+    """Each tensor in file order with its decision, the type whose rounding it takes on the way, and its bytes.
+
+    `in_order`: the file's order is that of the source.
+    """
+    if resolved_layout(model.layout(layout), preset) == "convert":
+        decided = [
+            (tensor, converter_type(tensor.name, tensor.shape, preset, tensor.as_f32), F32) for tensor in model.tensors
+        ]
     else:
         by_name = {tensor.name: tensor for tensor in model.tensors}
-        before = {name: converter_type(name, tensor.shape, via).qtype for name, tensor in by_name.items()}
+        before = model.stored_types(via)
         listed = [(name, tensor.shape, before[name]) for name, tensor in by_name.items()]
-        chosen = choose_types(listed, preset, model.facts)
+        chosen = choose_types(listed, preset, model.facts, in_order=in_order)
         decided = [(by_name[name], choice, before[name]) for name, choice in chosen.items()]
     return [
         (tensor, choice, before, tensor.n_params // choice.qtype.block * choice.qtype.block_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import exp2, sqrt
@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 
 from ggufpress import _native
 from ggufpress.arch.registry import describe
+from ggufpress.errors import CheckpointError, GgufError
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
+from ggufpress.execute.measuring import measured
 from ggufpress.execute.slabs import slabs, smallest
-from ggufpress.gguf.reader import GgufData, GgufFile, GgufTensor
+from ggufpress.gguf.shards import GgufSet, qtype_of
 from ggufpress.mapping import Derived, map_tensors
+from ggufpress.planning.gguf_model import gguf_tensors
 from ggufpress.quant.isa import isa_in_use
 from ggufpress.quant.types import BF16, F16, F32, QType
 from ggufpress.recipe import stripped
-from ggufpress.source.checkpoint import Checkpoint
+from ggufpress.source.checkpoint import Checkpoint, TensorRef
 from ggufpress.source.reading import TensorReader
 
 SLAB_BYTES = 4 << 20
@@ -33,6 +36,9 @@ LEVELS: Mapping[str, tuple[int, float]] = {
 }  # fmt: skip
 """How many weights share a scale, and into how many bits of it a weight is rounded (block layouts: ggml-common.h)."""
 
+
+WITHOUT_NUMBERS = ("I8", "I16", "I32", "I64", "F64", "Q8_K")
+"""Types that the kernels do not read: their tensors are compared byte by byte."""
 
 SAFETY = 1.5
 """Scales of K-quants are themselves rounded, which the estimate leaves out."""
@@ -89,19 +95,19 @@ class Comparison:
         }  # fmt: skip
 
 
-def compare_with_source(file: GgufFile, checkpoint: Checkpoint, threads: int | None = None) -> Comparison:
-    """The error of every tensor of `file` against what `checkpoint` holds. Memory does not depend on the model.
+def compare_with_source(file: GgufSet, source: Checkpoint | GgufSet, threads: int | None = None) -> Comparison:
+    """The error of every tensor of `file` against what `source` holds. Memory does not depend on the model.
 
     Raises the errors of reading either side.
     """
     isa_in_use()
-    wanted = {tensor.name: tensor for tensor in map_tensors(checkpoint, describe(checkpoint)).tensors}
+    wanted = {tensor.name: tensor for tensor in _source_tensors(source)}
     found = {tensor.name: tensor for tensor in file.tensors}
     both = [(wanted[name], found[name]) for name in found if name in wanted]
     same = [(source, tensor) for source, tensor in both if stripped(source.shape) == stripped(tensor.shape)]
     with (
-        TensorReader() as reader,
-        GgufData(file) as data,
+        TensorReader(error=GgufError if isinstance(source, GgufSet) else CheckpointError) as reader,
+        TensorReader(error=GgufError) as data,
         ThreadPoolExecutor(threads or len(os.sched_getaffinity(0))) as executor,
     ):
         errors = list(executor.map(lambda pair: _error(reader, data, *pair), same))
@@ -131,8 +137,18 @@ def error_limits(qtype: QType, rms: NDArray[np.float64]) -> NDArray[np.float64]:
     return SAFETY * (rms * sqrt(n) / exp2(bits) + exp2(bits - 24))
 
 
-def _error(reader: TensorReader, file: GgufData, source: Derived, tensor: GgufTensor) -> TensorError:
-    stored, qtype = source.dtype, tensor.qtype
+def _source_tensors(source: Checkpoint | GgufSet) -> Sequence[Derived]:
+    if isinstance(source, GgufSet):
+        return gguf_tensors(source)
+    return map_tensors(source, describe(source)).tensors
+
+
+def _error(reader: TensorReader, file: TensorReader, source: Derived, tensor: TensorRef) -> TensorError:
+    source = measured(reader, source)
+    stored, qtype = source.dtype, qtype_of(tensor)
+    if stored.name in WITHOUT_NUMBERS or qtype.name in WITHOUT_NUMBERS:
+        excess = 0.0 if _same_bytes(reader, file, source, tensor) else np.inf
+        return TensorError(tensor.name, qtype, excess, excess, excess, excess, 0)
     cols = source.shape[-1] if len(source.shape) > 1 else source.n_params
     # besides the bytes of both sides: their values and the difference, in float32 and float64
     per_weight = load_bytes(source) + qtype.bpw / 8 + 24
@@ -142,10 +158,10 @@ def _error(reader: TensorReader, file: GgufData, source: Derived, tensor: GgufTe
     for slab in slabs(source, int((len(buffer) - MARGIN) / per_weight)):
         carve = Carver(buffer)
         weights = load(reader, source, slab, carve)
-        data = carve(slab.elements // qtype.block * qtype.block_bytes)
-        file.read_into(tensor, slab.first // qtype.block * qtype.block_bytes, data)
+        data = carve(qtype.row_bytes(slab.elements))
+        file.read_into(tensor, qtype.row_bytes(slab.first), data)
         width = min(cols, slab.elements)
-        ours = _values(weights, stored, slab.elements).reshape(-1, width)
+        ours = _values(weights, stored, slab.elements, width).reshape(-1, width)
         difference = ours - _values(data, qtype, slab.elements, width).reshape(-1, width)
         row_errors, row_squares = (np.einsum("ij,ij->i", x, x) for x in (difference, ours))
         limits = error_limits(qtype, np.sqrt(row_squares / width))
@@ -156,6 +172,20 @@ def _error(reader: TensorReader, file: GgufData, source: Derived, tensor: GgufTe
         worst = max(worst, float(np.abs(difference).max()))
     rmse, rms = sqrt(squares / source.n_params), sqrt(source_squares / source.n_params)
     return TensorError(tensor.name, qtype, rmse, rmse / rms if rms else rmse, worst, excess, worst_row)
+
+
+def _same_bytes(reader: TensorReader, file: TensorReader, source: Derived, tensor: TensorRef) -> bool:
+    (ref,) = source.sources
+    if (ref.dtype, ref.nbytes) != (tensor.dtype, tensor.nbytes):
+        return False
+    left, right = memoryview(bytearray(SLAB_BYTES)), memoryview(bytearray(SLAB_BYTES))
+    for at in range(0, ref.nbytes, SLAB_BYTES):
+        size = min(SLAB_BYTES, ref.nbytes - at)
+        reader.read_into(ref, at, left[:size])
+        file.read_into(tensor, at, right[:size])
+        if left[:size] != right[:size]:
+            return False
+    return True
 
 
 def _values(data: memoryview, qtype: QType, count: int, cols: int = 0) -> NDArray[np.float64]:

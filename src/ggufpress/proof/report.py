@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ggufpress.gguf.reader import read_gguf
+from ggufpress.gguf.shards import GgufSet, read_gguf_set
 from ggufpress.proof.against import Comparison, compare_with_source
 from ggufpress.proof.blocks import check_blocks
 from ggufpress.proof.structure import Fault, check_structure
@@ -15,9 +15,13 @@ from ggufpress.source.checkpoint import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What checking `path` found. `faults` is empty where structure and blocks are sound."""
+    """What checking `path`, or the shards of which it is one, found.
+
+    `faults` is empty where structure and blocks are sound. `n_files`, `n_tensors` and `file_bytes` count all shards.
+    """
 
     path: Path
+    n_files: int
     n_tensors: int
     file_bytes: int
     faults: tuple[Fault, ...]
@@ -33,6 +37,7 @@ class VerifyReport:
         return {
             "path": str(self.path),
             "ok": self.ok,
+            "files": self.n_files,
             "tensors": self.n_tensors,
             "bytes": self.file_bytes,
             "faults": [fault.to_json() for fault in self.faults],
@@ -40,9 +45,17 @@ class VerifyReport:
         }
 
 
-def verify_file(path: Path, source: Checkpoint | None = None, threads: int | None = None) -> VerifyReport:
-    """The report on the GGUF file at `path`. Raises GgufError where it cannot be parsed at all."""
-    file = read_gguf(path)
-    faults = (*check_structure(file), *check_blocks(file, threads))
-    comparison = compare_with_source(file, source, threads) if source else None
-    return VerifyReport(path, len(file.tensors), file.file_size, faults, comparison)
+def verify_file(path: Path, source: Checkpoint | GgufSet | None = None, threads: int | None = None) -> VerifyReport:
+    """The report on the GGUF file at `path`; on the whole set where it is a shard.
+
+    Raises GgufError where it cannot be parsed at all, or other shards are missing.
+    """
+    found = read_gguf_set(path)
+    faults = [
+        Fault(fault.name, f"{fault.message} (in {file.path.name})" if found.is_split else fault.message)
+        for file in found.files
+        for fault in (*check_structure(file), *check_blocks(file, threads))
+    ]
+    comparison = compare_with_source(found, source, threads) if source else None
+    n_tensors, file_bytes = len(found.tensors), sum(file.file_size for file in found.files)
+    return VerifyReport(path, len(found.files), n_tensors, file_bytes, tuple(faults), comparison)

@@ -51,6 +51,8 @@ def quantize_rows(
     if importance is not None:
         if importance.shape != (cols,):
             raise UsageError(f"importance has shape {importance.shape} where rows have {cols} weights")
+        if importance.dtype.kind not in "fiu":
+            raise UsageError(f"importance has dtype {importance.dtype}", hint="float32 is what is used")
         importance = np.ascontiguousarray(importance, np.float32)
     source = F32 if x.dtype == np.float32 else F16
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from types import TracebackType
 
-from ggufpress.errors import CheckpointError
+from ggufpress.errors import CheckpointError, InputError
 from ggufpress.files import ReadOnlyFile
 from ggufpress.source.checkpoint import TensorRef
 
@@ -19,11 +19,12 @@ MAX_OPEN = 64
 class TensorReader:
     """Reads parts of tensors. Each file is opened once and stays open; at most `max_open` idle ones do.
 
-    A context manager. All methods may be called from many threads at once.
+    A context manager. All methods may be called from many threads at once. `error` is what a failing file raises.
     """
 
-    def __init__(self, max_open: int = MAX_OPEN) -> None:
+    def __init__(self, max_open: int = MAX_OPEN, error: type[InputError] = CheckpointError) -> None:
         self._max_open = max_open
+        self._error = error
         self._lock = Lock()
         self._files: OrderedDict[Path, ReadOnlyFile] = OrderedDict()
         self._users: dict[Path, int] = {}
@@ -31,7 +32,7 @@ class TensorReader:
     def read_into(self, ref: TensorRef, start: int, buffer: memoryview) -> None:
         """Fill `buffer` with the bytes of `ref` from its byte `start` on.
 
-        Raises CheckpointError where the file fails, ends early or is not the one whose header was read.
+        Raises InputError where the file fails, ends early or is not the one whose header was read.
         """
         if not 0 <= start <= start + buffer.nbytes <= ref.nbytes:
             raise ValueError(f"bytes {start} to {start + buffer.nbytes} are not within the {ref.nbytes} of {ref.name}")
@@ -74,11 +75,11 @@ class TensorReader:
                 self._close_oldest()
 
     def _opened(self, ref: TensorRef) -> ReadOnlyFile:
-        file = ReadOnlyFile(ref.file, CheckpointError)
+        file = ReadOnlyFile(ref.file, self._error)
         try:
             if ref.stamp is not None:
                 file.check(ref.stamp)
-        except CheckpointError:
+        except InputError:
             file.close()
             raise
         return file

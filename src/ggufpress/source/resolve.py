@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ggufpress.errors import CheckpointError, UnsupportedError
+from ggufpress.gguf.shards import GgufSet, read_gguf_set
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.source.folder import open_checkpoint
 
@@ -14,10 +15,11 @@ _URL = re.compile(r"(?:hf://|https?://)(?:huggingface\.co/|hf\.co/)?(?:models/)?
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
-def resolve(source: str | os.PathLike[str]) -> Checkpoint:
-    """The checkpoint that `source` names: today a folder.
+def resolve(source: str | os.PathLike[str]) -> Checkpoint | GgufSet:
+    """The checkpoint in the folder that `source` names, or the GGUF file, which may be any shard of a set.
 
-    Raises UnsupportedError for sources that are not read yet, CheckpointError for a folder that is no checkpoint.
+    Raises UnsupportedError for sources that are not read yet, CheckpointError for a folder that is no checkpoint, GgufError
+    for a GGUF file that is broken or whose other shards are missing.
     """
     text = os.fspath(source)
     if match := _URL.match(text):
@@ -31,7 +33,7 @@ def resolve(source: str | os.PathLike[str]) -> Checkpoint:
         # the reference names a model by its folder: `.` and `..` have none
         return open_checkpoint(path if path.name not in ("", "..") else path.resolve())
     if exists:
-        raise _a_file(path)
+        return _a_file(path)
     if _HUB_ID.fullmatch(text):
         raise _on_the_hub(text, text)
     raise CheckpointError(
@@ -39,10 +41,10 @@ def resolve(source: str | os.PathLike[str]) -> Checkpoint:
     )
 
 
-def _a_file(path: Path) -> CheckpointError | UnsupportedError:
+def _a_file(path: Path) -> GgufSet:
     if path.suffix.lower() == ".gguf":
-        return UnsupportedError(f"{path} is a GGUF file, which is not read as a source so far")
-    return CheckpointError(f"{path} is a file", hint=f"give the folder that holds it: {path.parent}")
+        return read_gguf_set(path)
+    raise CheckpointError(f"{path} is a file", hint=f"give the folder that holds it: {path.parent}")
 
 
 def _on_the_hub(text: str, repo: str) -> UnsupportedError:

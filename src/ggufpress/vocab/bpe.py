@@ -16,13 +16,16 @@ from ggufpress.vocab.token_table import TokenTable, TokenType, added_token, chec
 from ggufpress.vocab.tokenizer_files import TokenizerFiles, optional_object
 
 
-def read_bpe(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, PreTokenizer, tuple[str, ...]]:
+def read_bpe(
+    files: TokenizerFiles, n_vocab: int | None, *, as_stated: bool = False
+) -> tuple[TokenTable, PreTokenizer, tuple[str, ...]]:
     """The vocabulary padded to `n_vocab`, its pre-tokenizer, and notes about how it was read.
 
+    `as_stated`: added tokens are control tokens where they are marked so, and are not normalized.
     Raises TokenizerError where a token lies outside of `n_vocab` or the pre-tokenizer is unknown.
     Source: conversion/base.py, get_vocab_base.
     """
-    tokenizer, table, notes = read_table(files, n_vocab)
+    tokenizer, table, notes = read_table(files, n_vocab, as_stated=as_stated)
     pre = find_pretokenizer(files, tokenizer)
     return table, pre, (*tokenizer.notes, pre.how, *notes)
 
@@ -44,7 +47,9 @@ def find_pretokenizer(files: TokenizerFiles, tokenizer: FastTokenizer) -> PreTok
     )
 
 
-def read_table(files: TokenizerFiles, n_vocab: int | None) -> tuple[FastTokenizer, TokenTable, tuple[str, ...]]:
+def read_table(
+    files: TokenizerFiles, n_vocab: int | None, *, as_stated: bool = False
+) -> tuple[FastTokenizer, TokenTable, tuple[str, ...]]:
     """The tokenizer, its vocabulary padded to `n_vocab`, and a note about the padding.
 
     Raises TokenizerError where a token lies outside of `n_vocab`.
@@ -63,7 +68,7 @@ def read_table(files: TokenizerFiles, n_vocab: int | None) -> tuple[FastTokenize
         )
     unused = n_vocab - len(vocab)
     notes = (f"{unused} unused tokens pad the vocabulary to {n_vocab}",) if unused > 0 else ()
-    return tokenizer, _table(tokenizer, vocab, n_vocab), notes
+    return tokenizer, _table(tokenizer, vocab, n_vocab, as_stated), notes
 
 
 def split_rules(files: TokenizerFiles, tokenizer: FastTokenizer) -> Mapping[str, Any]:
@@ -76,13 +81,16 @@ def split_rules(files: TokenizerFiles, tokenizer: FastTokenizer) -> Mapping[str,
     }
 
 
-def _table(tokenizer: FastTokenizer, vocab: Mapping[str, int], n_vocab: int) -> TokenTable:
+def _table(tokenizer: FastTokenizer, vocab: Mapping[str, int], n_vocab: int, as_stated: bool) -> TokenTable:
     tokens: list[str | None] = [None] * n_vocab
     types: list[int] = [TokenType.NORMAL] * n_vocab
     for text, token_id in vocab.items():
         tokens[token_id] = text
     for token_id, token in tokenizer.added.items():
         text = token.content
+        if as_stated:
+            tokens[token_id], types[token_id] = text, TokenType.CONTROL if token.special else TokenType.USER_DEFINED
+            continue
         # llama.cpp looks for added tokens in text that is already normalized.
         if not token.normalized:
             text = tokenizer.decode(tokenizer.encode(text, add_special_tokens=False))

@@ -11,6 +11,9 @@ from ggufpress.gguf.values import Metadata, Value, flag, text
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab.bpe import read_bpe
 from ggufpress.vocab.encoder_kinds import CHOOSE, READ, with_token_types
+from ggufpress.vocab.family_kinds import FAMILY_KINDS, FamilyKind
+from ggufpress.vocab.plamo import plamo, plamo3
+from ggufpress.vocab.rwkv import rwkv
 from ggufpress.vocab.special import special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
 from ggufpress.vocab.spm_from_json import is_spm_json, read_spm_json
@@ -130,11 +133,45 @@ def _llama(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
     return Vocab(vocab.kind, tuple(out.items()), vocab.n_vocab, vocab.notes)
 
 
+def _bpe_or_spm(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """Byte-level BPE where there is a tokenizer.json, else SentencePiece."""
+    return _spm(files, n_vocab) if files.has(MODEL_FILE) and not files.has("tokenizer.json") else _bpe(files, n_vocab)
+
+
+def _jamba(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """SentencePiece, from tokenizer.json where there is no tokenizer.model: no space before a text then."""
+    if files.has(MODEL_FILE):
+        return _spm(files, n_vocab)
+    vocab = _spm_json(files, n_vocab)
+    out = {**dict(vocab.metadata), "tokenizer.ggml.add_space_prefix": flag(False)}
+    return Vocab(vocab.kind, tuple(out.items()), vocab.n_vocab, vocab.notes)
+
+
+def _spm_or_bpe(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """SentencePiece where there is a tokenizer.model, else byte-level BPE."""
+    return _spm(files, n_vocab) if files.has(MODEL_FILE) else _bpe(files, n_vocab)
+
+
+def _of_family(read: FamilyKind) -> Callable[[TokenizerFiles, int | None], Vocab]:
+    def vocab(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+        kind, metadata, n_tokens, notes = read(files, n_vocab)
+        return Vocab(kind, tuple(metadata.items()), n_tokens, notes)
+
+    return vocab
+
+
 KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "llama": _llama,
     "spm": _spm,
     "spm-json": _spm_json,
     "bpe": _bpe,
     **{kind: partial(_of_encoder, kind=kind) for kind in READ},
+    "bpe-or-spm": _bpe_or_spm,
+    "jamba": _jamba,
+    "spm-or-bpe": _spm_or_bpe,
+    "rwkv": _of_family(rwkv),
+    "plamo": _of_family(plamo),
+    "plamo3": _of_family(plamo3),
+    **{name: _of_family(read) for name, read in FAMILY_KINDS.items()},
 }
 """How to read a vocabulary, by the name that an architecture gives. A new kind is a file and a line here."""

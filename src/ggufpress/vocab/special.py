@@ -22,7 +22,7 @@ from ggufpress.vocab.tokenizer_files import (
 
 TOKEN_TYPES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 
-_ID_KEYS = {
+ID_KEYS = {
     "bos": "tokenizer.ggml.bos_token_id",
     "eos": "tokenizer.ggml.eos_token_id",
     "unk": "tokenizer.ggml.unknown_token_id",
@@ -44,10 +44,13 @@ def special_metadata(
     load_merges: bool = False,
     token_types: Sequence[str] = TOKEN_TYPES,
     fixed_ids: Mapping[str, int] | None = None,
+    set_ids: Mapping[str, int] | None = None,
+    set_known_ids: Mapping[str, int] | None = None,
 ) -> Metadata:
     """The keys beside the token list, in the converter's order.
 
-    Ids from `n_vocab` on are left out (None: all are taken). `fixed_ids` hold where the files give a type no id.
+    Ids from `n_vocab` on are left out (None: all are taken). `fixed_ids` hold where the files give a type no id,
+    `set_ids` whatever they give, `set_known_ids` only where they give one.
     Raises TokenizerError where a file is broken or an id is negative.
     """
     reading = _Reading(files, token_types, n_vocab)
@@ -56,11 +59,13 @@ def special_metadata(
     reading.read_config()
     for name, token_id in (fixed_ids or {}).items():
         reading.set_id(name, token_id, "")
+    reading.ids.update(set_ids or {})
+    reading.ids.update({name: token_id for name, token_id in (set_known_ids or {}).items() if name in reading.ids})
 
     out: Metadata = {}
     if load_merges and (merges := read_merges(files)):
         out["tokenizer.ggml.merges"] = array(ValueType.STRING, merges)
-    out.update({_ID_KEYS[name]: u32(token_id) for name, token_id in reading.ids.items() if name in _ID_KEYS})
+    out.update({ID_KEYS[name]: u32(token_id) for name, token_id in reading.ids.items() if name in ID_KEYS})
     out.update({_ADD_KEYS[name]: flag(value) for name, value in reading.adds.items() if name in _ADD_KEYS})
     if reading.config:
         template = read_chat_template(files, reading.config)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import decoder_metadata
-from ggufpress.arch.layers import attention, computed_frequencies, ends, feed_forward, norms, sizes
+from ggufpress.arch.layers import Sizes, attention, computed_frequencies, ends, feed_forward, norms, sizes
 from ggufpress.arch.rope import llama3_factors
 from ggufpress.arch.spec import Arch
 from ggufpress.errors import UnsupportedError
-from ggufpress.gguf.values import f32, u32
+from ggufpress.gguf.values import Value, f32, u32
 
 CLASSES = ("GraniteForCausalLM",)
 FACTORS = (
@@ -39,16 +39,6 @@ def describe(raw: Config, hf_class: str) -> Arch:
     """The description of a Granite model. Raises ConfigError for a config that does not make sense."""
     config = read_through_class(raw, CONFIG_CLASSES)
     s = sizes(config)
-    if llama3_factors(config, s.head_dim):
-        raise UnsupportedError(
-            f"{config.path}: llama.cpp has no place for the rope scaling of Llama 3 in a Granite model"
-        )
-    metadata = decoder_metadata(config.replace(head_dim=None), "granite")
-    metadata += [
-        ("granite.vocab_size", u32(s.n_vocab)),
-        ("granite.rope.dimension_count", u32(s.n_embd // s.n_head)),
-        *((f"granite.{key}", f32(value)) for key, source in FACTORS if (value := config.optional_number(source))),
-    ]
     return Arch(
         name="granite",
         hf_class=hf_class,
@@ -56,7 +46,21 @@ def describe(raw: Config, hf_class: str) -> Arch:
         n_expert=0,
         n_vocab=s.n_vocab,
         vocab="llama",
-        metadata=tuple(metadata),
+        metadata=tuple(granite_metadata(config, s, "granite")),
         rules=(*ends(s), *norms(s), *attention(s, permuted=True), *feed_forward(s.n_embd, s.n_ff)),
         drops=computed_frequencies(),
     )
+
+
+def granite_metadata(config: Config, s: Sizes, name: str) -> list[tuple[str, Value]]:
+    """What all models of the family have. Raises UnsupportedError for rope scaling that llama.cpp does not know here."""
+    if llama3_factors(config, s.head_dim):
+        raise UnsupportedError(
+            f"{config.path}: llama.cpp has no place for the rope scaling of Llama 3 in a Granite model"
+        )
+    return [
+        *decoder_metadata(config.replace(head_dim=None), name),
+        (f"{name}.vocab_size", u32(s.n_vocab)),
+        (f"{name}.rope.dimension_count", u32(s.n_embd // s.n_head)),
+        *((f"{name}.{key}", f32(value)) for key, source in FACTORS if (value := config.optional_number(source))),
+    ]

@@ -26,6 +26,10 @@ NAMES = {
     "Qwen2ForCausalLM": "qwen2",
     "Qwen2Model": "qwen2",
     "KORMoForCausalLM": "qwen2",
+    "Qwen2AudioForConditionalGeneration": "qwen2",
+    "AudioFlamingo3ForConditionalGeneration": "qwen2",
+    "DotsOCRForCausalLM": "qwen2",
+    "StepVLForConditionalGeneration": "qwen3",
     "Qwen3ForCausalLM": "qwen3",
     "Qwen3Model": "qwen3",
 }

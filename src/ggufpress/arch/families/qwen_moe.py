@@ -80,7 +80,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *attention(s),
             *head,
             *experts(s, n_expert, n_ff_exp, stacked=name != "olmoe"),
-            *(_shared_experts(config, s) if name == "qwen2moe" else ()),
+            *(shared_experts(config, s) if name == "qwen2moe" else ()),
         ),
     )
 
@@ -103,7 +103,8 @@ def experts(s: Sizes, n_expert: int, n_ff: int, stacked: bool) -> tuple[Rule, ..
     return tuple(rules)
 
 
-def _shared_experts(config: Config, s: Sizes) -> tuple[Rule, ...]:
+def shared_experts(config: Config, s: Sizes) -> tuple[Rule, ...]:
+    """The experts that all tokens share, as one, with a gate of their own (3)."""
     n_ff = config.positive("shared_expert_intermediate_size")
     return (
         Rule(f"{BLK}.ffn_gate_inp_shexp.weight", f"{LAYERS}.mlp.shared_expert_gate.weight", shape=(1, s.n_embd)),

@@ -3,8 +3,8 @@
 How the checkpoint differs from the GGUF layout:
 
 1. Norms have biases; a model with parallel residual has no norm before the feed-forward.
-2. Models with norms of queries and keys (one vector per head) are not supported: llama.cpp's converter loses these norms
-   and stops ("Unprocessed norms").
+2. Norms of queries and keys are stored one per head; GGUF stacks them. llama.cpp's converter loses these norms and stops
+   ("Unprocessed norms"); here the model converts to what llama.cpp loads.
 3. rope_scaling and rope_theta are not written.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/stablelm.py, src/models/stablelm.cpp.
@@ -15,11 +15,11 @@ from __future__ import annotations
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import FILE_TYPE
-from ggufpress.arch.layers import BLK, LAYERS, attention, ends, feed_forward, linear, sizes
-from ggufpress.arch.spec import Arch
+from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, ends, feed_forward, linear, sizes
+from ggufpress.arch.spec import EXPERT, Arch, Rule
 from ggufpress.gguf.values import f32, flag, u32
 
-CLASSES = ("StableLmForCausalLM", "StableLMEpochForCausalLM")
+CLASSES = ("StableLmForCausalLM", "StableLMEpochForCausalLM", "LlavaStableLMEpochForCausalLM")
 
 # transformers 4.57.6, models/stablelm/configuration_stablelm.py
 CONFIG_CLASSES = {
@@ -61,6 +61,22 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *linear(f"{BLK}.attn_norm", f"{LAYERS}.input_layernorm", (s.n_embd,)),
             *linear(f"{BLK}.ffn_norm", f"{LAYERS}.post_attention_layernorm", (s.n_embd,), required=False),
             *attention(s),
+            *(head_norms(s) if config.flag("qk_layernorm", False) else ()),
             *feed_forward(s.n_embd, s.n_ff),
         ),
+    )
+
+
+def head_norms(s: Sizes) -> tuple[Rule, ...]:
+    """The norms of queries and keys, those of all heads stacked (2)."""
+    hf = f"{LAYERS}.self_attn"
+    return tuple(
+        Rule(
+            f"{BLK}.attn_{part}_norm.weight",
+            f"{hf}.{part}_layernorm.norms.{EXPERT}.weight",
+            (),
+            (n, s.head_dim),
+            stack=n,
+        )
+        for part, n in (("q", s.n_head), ("k", s.n_head_kv))
     )

@@ -18,6 +18,9 @@ public:
     /// points: ascending codes. sizes: one per level, digits are below their number. rings: how many of the nearest
     /// distances count.
     Grid(const uint16_t* points, int size, int dims, const std::vector<float>& sizes, int rings);
+    /// Not copied: what it points into is its own.
+    Grid(const Grid&) = delete;
+    Grid& operator=(const Grid&) = delete;
 
     [[gnu::always_inline]] int bits() const { return bits_; }
     [[gnu::always_inline]] int point(int index) const { return points_[index]; }
@@ -55,7 +58,7 @@ private:
     std::vector<float> sizes_held_;
 };
 
-/// Grids are built at first use; building takes up to a tenth of a second.
+/// Grids are built at first use; the largest takes some tenths of a second.
 const Grid& grid_of_iq1();
 const Grid& grid_of_iq2_xxs();
 const Grid& grid_of_iq2_xs();

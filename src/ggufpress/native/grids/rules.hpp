@@ -36,6 +36,8 @@ struct GridRules {
     bool keeps_points_of_zero;
 
     constexpr float top() const { return static_cast<float>(2 * levels - 1); }
+    /// Bits of a digit in a code.
+    constexpr int bits() const { return dims == 8 ? 2 : 3; }
     constexpr int points() const { return group / dims; }
 };
 

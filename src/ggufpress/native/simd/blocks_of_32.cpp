@@ -58,27 +58,37 @@ static inline void quantize_symmetric_plain(const float* x, Block& block) {
     });
 }
 
+/// Up to W blocks: their ranges one by one, then scales and minima of all together.
 template <int NMAX, class Block>
-static inline void quantize_affine_plain(const float* x, Block& block) {
-    F low = load<F>(x), high = low;
-    for (int i = W; i < 32; i += W) {
-        low = minimum(low, load<F>(x + i));
-        high = maximum(high, load<F>(x + i));
+static inline void quantize_affine_plain(const float* x, Block* blocks, int count) {
+    alignas(64) float least[W] = {}, most[W] = {};
+    for (int b = 0; b < count; ++b) {
+        const float* from = x + 32 * b;
+        F low = load<F>(from), high = low;
+        for (int i = W; i < 32; i += W) {
+            low = minimum(low, load<F>(from + i));
+            high = maximum(high, load<F>(from + i));
+        }
+        least[b] = -largest(-low);
+        most[b] = largest(high);
+        // The sign of a zero is that of the first one.
+        if (least[b] == 0) least[b] = first_where(from, [](F v) { return v == 0; });
     }
-    const float least = -largest(-low);
-    // The sign of a zero is that of the first one.
-    const float m = least == 0 ? first_where(x, [](F v) { return v == 0; }) : least;
-    const float most = largest(high), d = most > m ? (most - m) / NMAX : 0.0f;
-    float inverse = d != 0 ? 1 / d : 0.0f;
-    if (is_infinite(inverse)) inverse = 0;
-    block.d = to_f16(d);
-    block.m = to_f16(m);
+    const F m = load<F>(least), range = load<F>(most) - m;
+    const F d = select(load<F>(most) > m, range / static_cast<float>(NMAX), F{});
+    F inverse = select(d != 0, 1 / d, F{});
+    inverse = select(((I)inverse & 0x7fffffff) == 0x7f800000, F{}, inverse);
     // Where the range overflows d is infinite and v a NaN or 0, as q is 0.
-    const bool overflows = is_infinite(d);
-    store_q(block, [&](int i) {
-        const F v = (load<F>(x + i) - m) * inverse + 0.5f;
-        return overflows ? I{} : __builtin_convertvector(v, I);
-    });
+    const unsigned overflows = lane_bits(((I)d & 0x7fffffff) == 0x7f800000);
+    const U d16 = to_f16(d), m16 = to_f16(m);
+    for (int b = 0; b < count; ++b) {
+        blocks[b].d = static_cast<uint16_t>(d16[b]);
+        blocks[b].m = static_cast<uint16_t>(m16[b]);
+        store_q(blocks[b], [&](int i) {
+            const F v = (load<F>(x + 32 * b + i) - m[b]) * inverse[b] + 0.5f;
+            return overflows >> b & 1 ? I{} : __builtin_convertvector(v, I);
+        });
+    }
 }
 
 /// Up to W blocks of a chunk with their weights. Lanes past the end repeat the first.
@@ -133,7 +143,9 @@ static inline void quantize_affine(const Chunk& chunk, uint8_t* out,
                                    void (*specification)(const Chunk&, uint8_t*)) {
     auto* blocks = reinterpret_cast<Block*>(out);
     if (!chunk.importance) {
-        for (int b = 0; b < chunk.n / 32; ++b) quantize_affine_plain<NMAX>(chunk.x + 32 * b, blocks[b]);
+        const int count = chunk.n / 32;
+        for (int b = 0; b < count; b += W)
+            quantize_affine_plain<NMAX>(chunk.x + 32 * b, blocks + b, count - b < W ? count - b : W);
         return;
     }
     constexpr int G = 2;

@@ -30,7 +30,7 @@ static inline int nearest_point(const Grid& grid, int code, const float* size, c
             terms[i][q] = root_w[i] * diff * diff;
         }
     }
-    constexpr int BITS = R.dims == 8 ? 2 : 3, MASK = (1 << BITS) - 1;
+    constexpr int BITS = R.bits(), MASK = (1 << BITS) - 1;
     const Grid::Neighbours neighbours = grid.neighbours_of(code);
     float best = FLT_MAX;
     int point = neighbours.codes[0];
@@ -48,7 +48,7 @@ static inline int nearest_point(const Grid& grid, int code, const float* size, c
 template <const GridRules& R>
 class GridTrials {
     static constexpr int COUNT = 2 * R.reach + 1, T = (COUNT + W - 1) / W;
-    static constexpr int BITS = R.dims == 8 ? 2 : 3, MASK = (1 << BITS) - 1;
+    static constexpr int BITS = R.bits(), MASK = (1 << BITS) - 1;
     static_assert(T * W <= 64);
 
 public:
@@ -119,16 +119,19 @@ private:
         uint64_t left = ~uint64_t{0} >> (64 - COUNT);
         while (left != 0) {
             const int now = codes[__builtin_ctzll(left)];
-            const bool is_point = grid_.index_of(now) >= 0;
+            I same[T];
+            uint64_t all = 0, bits[T];
             for (int t = 0; t < T; ++t) {
-                if ((left >> t * W & ((uint64_t{1} << W) - 1)) == 0) continue;
-                const I same = code[t] == now;
-                const uint64_t bits = static_cast<uint64_t>(lane_bits(same)) << t * W;
-                left &= ~bits;
-                if (is_point || bits == 0) continue;
-                off_grid_[p] |= bits;
-                snapped_[p][t] = select(same, nearest(terms, t, grid_.neighbours_of(now)), snapped_[p][t]);
+                same[t] = code[t] == now;
+                bits[t] = static_cast<uint64_t>(lane_bits(same[t])) << t * W;
+                all |= bits[t];
             }
+            left &= ~all;
+            if (grid_.index_of(now) >= 0) continue;
+            off_grid_[p] |= all;
+            const Grid::Neighbours neighbours = grid_.neighbours_of(now);
+            for (int t = 0; t < T; ++t)
+                if (bits[t] != 0) snapped_[p][t] = select(same[t], nearest(terms, t, neighbours), snapped_[p][t]);
         }
     }
 

@@ -40,7 +40,7 @@ static Kernels make_table() {
     table.of[MXFP4] = {quantize_mxfp4, dequantize_mxfp4};
     table.of[NVFP4] = {nullptr, dequantize_nvfp4};
     table.first_nonfinite = first_nonfinite;
-    // Split over narrower registers its vectors are slower than the scalar code.
+    // Its vectors are of eight doubles: with fewer lanes the scalar code is used.
     if (W >= 8) table.add_differences = add_differences;
     table.add_squares = add_squares;
     return table;

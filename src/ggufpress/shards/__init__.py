@@ -1,0 +1,1 @@
+"""Splitting GGUF files into shards and merging shards: what goes where, then the copying."""
