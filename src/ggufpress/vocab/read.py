@@ -17,6 +17,8 @@ from ggufpress.vocab.rwkv import rwkv
 from ggufpress.vocab.special import special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
 from ggufpress.vocab.spm_from_json import is_spm_json, read_spm_json
+from ggufpress.vocab.tekken import TEKKEN_FILE, read_tekken
+from ggufpress.vocab.tiktoken_files import find_rank_file, read_ranked
 from ggufpress.vocab.token_table import TokenTable
 from ggufpress.vocab.tokenizer_files import TokenizerFiles
 
@@ -55,6 +57,8 @@ def read_vocab(
     Raises TokenizerError where the files are missing, broken or contradictory, UnsupportedError for kinds to come.
     """
     files = TokenizerFiles(checkpoint, pre)
+    if kind != "llama" and (ranked := find_rank_file(files)) is not None:
+        return _read(files, n_vocab, kind="ranks", read=partial(read_ranked, kind=ranked))
     chosen = CHOOSE[kind](files) if kind in CHOOSE else kind
     read = KINDS.get(chosen)
     if read is None:
@@ -66,8 +70,10 @@ def read_vocab(
     return replace(vocab, metadata=tuple(metadata.items()))
 
 
-def _of_encoder(files: TokenizerFiles, n_vocab: int | None, *, kind: str) -> Vocab:
-    metadata, notes = READ[kind](files, n_vocab)
+def _read(
+    files: TokenizerFiles, n_vocab: int | None, *, kind: str, read: Callable[..., tuple[Metadata, tuple[str, ...]]]
+) -> Vocab:
+    metadata, notes = read(files, n_vocab=n_vocab)
     tokens = metadata["tokenizer.ggml.tokens"].data
     return Vocab(kind, tuple(metadata.items()), len(tokens) if isinstance(tokens, tuple) else 0, notes)
 
@@ -108,11 +114,8 @@ def _llama(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
     Source: conversion/llama.py, LlamaModel.set_vocab.
     """
     config = files.json("tokenizer_config.json") or {}
-    if files.has("tekken.json") and not files.has("tokenizer.json"):
-        raise UnsupportedError(
-            f"{files.path('tekken.json')} is a Mistral tokenizer, which ggufpress cannot read yet",
-            hint="many repositories have the same tokenizer as tokenizer.json: put that file beside it",
-        )
+    if files.has(TEKKEN_FILE) and not files.has("tokenizer.json"):
+        return _read(files, n_vocab, kind="tekken", read=read_tekken)
     if config.get("tokenizer_class") == "HybridDNATokenizer":
         raise UnsupportedError(f"{files.path('tokenizer_config.json')}: HybridDNATokenizer cannot be read yet")
     if files.has(MODEL_FILE):
@@ -165,7 +168,8 @@ KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "spm": _spm,
     "spm-json": _spm_json,
     "bpe": _bpe,
-    **{kind: partial(_of_encoder, kind=kind) for kind in READ},
+    **{kind: partial(_read, kind=kind, read=read) for kind, read in READ.items()},
+    "tekken": partial(_read, kind="tekken", read=read_tekken),
     "bpe-or-spm": _bpe_or_spm,
     "jamba": _jamba,
     "spm-or-bpe": _spm_or_bpe,
