@@ -35,7 +35,7 @@ _CAMEL_ENDED = _CAMEL % (f"{CONTRACTION}?", f"{CONTRACTION}?")
 _GPT4O = _CAMEL_ENDED + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + SPACES
 _YOUTU = _CAMEL_ENDED + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + SPACES
 _HAN = "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"
-_ASCII_SIGN = r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"
+_ASCII_SIGN = '[!"#$%&' + r"'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"
 _DEEPSEEK3 = (
     _ASCII_SIGN + r"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|" + SPACES,
     _ASCII_SIGN + r"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+",
