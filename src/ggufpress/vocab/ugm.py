@@ -24,6 +24,7 @@ XLM_ROBERTA_FIRST = ("<s>", "<pad>", "</s>", "<unk>")
 CAMEMBERT_FIRST = ("<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED")
 CAMEMBERT_LAST = "<mask>"
 _DEFAULT_UNK = 3
+MAX_SCORE = 3e38
 _SPACES = (" {2,}", "[ ]{2,}", "\\s{2,}", "\\s+")
 
 
@@ -122,7 +123,7 @@ def read_unigram_json(files: TokenizerFiles, n_vocab: int | None) -> UnigramVoca
         piece = tokenizer.backend.id_to_token(token_id)
         if piece is None:
             continue
-        tokens[token_id], scores[token_id] = piece, float(entries[token_id][1])
+        tokens[token_id], scores[token_id] = piece, _score(entries[token_id], f"{where}: model: vocab[{token_id}]")
         types[token_id] = TokenType.NORMAL
         if token_id == unk_id:
             types[token_id] = TokenType.UNKNOWN
@@ -142,6 +143,14 @@ def read_unigram_json(files: TokenizerFiles, n_vocab: int | None) -> UnigramVoca
         )
     removes = bool(config.get("clean_up_tokenization_spaces", False))
     return UnigramVocab(TokenTable(tokens, types, scores), adds, removes, rules.charsmap, notes)
+
+
+def _score(entry: Any, where: str) -> float:
+    if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[1], int | float):
+        raise TokenizerError(f"{where} is {entry!r:.60}, a token and its score were expected")
+    if not abs(entry[1]) < MAX_SCORE:
+        raise TokenizerError(f"{where} has the score {entry[1]!r:.40}, which float32 cannot hold")
+    return float(entry[1])
 
 
 def read_t5_json(files: TokenizerFiles, n_vocab: int | None) -> UnigramVocab:
