@@ -43,6 +43,16 @@ EURO_BERT: dict[str, Any] = {
     "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 4, "max_position_embeddings": 64,
     "vocab_size": 50304, "rms_norm_eps": 1e-5, "rope_theta": 250000.0, "pad_token_id": 50256,
 }  # fmt: skip
+NOMIC: dict[str, Any] = {
+    "architectures": ["NomicBertModel"], "model_type": "nomic_bert", "n_embd": 32, "n_layer": 4, "n_head": 4, "n_inner": 48,
+    "n_positions": 8192, "max_trained_positions": 2048, "activation_function": "swiglu", "causal": False,
+    "qkv_proj_bias": False, "mlp_fc1_bias": False, "mlp_fc2_bias": False, "prenorm": False, "rotary_emb_fraction": 1.0,
+    "rotary_emb_interleaved": False, "rotary_emb_scale_base": None, "rotary_emb_base": 1000, "layer_norm_epsilon": 1e-12,
+    "vocab_size": 30528, "type_vocab_size": 2,
+}  # fmt: skip
+NOMIC_MOE = NOMIC | {"n_positions": 2048, "activation_function": "gelu", "qkv_proj_bias": True, "mlp_fc1_bias": True,
+                     "mlp_fc2_bias": True, "moe_every_n_layers": 2, "num_experts": 4, "moe_top_k": 2, "vocab_size": 704,
+                     "type_vocab_size": 1, "pad_token_id": 1}  # fmt: skip
 LABELS = {str(i): label for i, label in enumerate(("bad", "good", "neither"))}
 MEAN = POOLED | {"1_Pooling/config.json": {"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}}
 CLS = POOLED | {"1_Pooling/config.json": {"pooling_mode": "cls"}}
@@ -148,6 +158,31 @@ def jina_v3(n_vocab: int) -> Shapes:
         if ".layers." in name:
             found[f"roberta.{name}.bias"] = (rows,)
     return found
+
+
+def nomic(config: dict[str, Any], prefix: str = "", experts: int = 0) -> Shapes:
+    """Nomic's embedding models: gated, or plain with experts in every other layer."""
+    found = linear("embeddings.word_embeddings", config["vocab_size"], N_EMBD)
+    found |= linear("embeddings.token_type_embeddings", config["type_vocab_size"], N_EMBD) | norm(
+        "emb_ln", N_EMBD, True
+    )
+    for i in range(config["n_layer"]):
+        hf = f"encoder.layers.{i}"
+        bias = experts > 0
+        found |= linear(f"{hf}.attn.Wqkv", 3 * N_EMBD, N_EMBD, bias) | linear(
+            f"{hf}.attn.out_proj", N_EMBD, N_EMBD, bias
+        )
+        found |= norm(f"{hf}.norm1", N_EMBD, True) | norm(f"{hf}.norm2", N_EMBD, True)
+        if not experts:
+            found |= feed_forward(f"{hf}.mlp", N_EMBD, N_FF, "fc11 fc12 fc2")
+        elif i % 2 == 1:
+            found |= linear(f"{hf}.mlp.router.layer", experts, N_EMBD)
+            for part in ("w1", "w2"):
+                found[f"{hf}.mlp.experts.mlp.{part}"] = (experts * N_FF, N_EMBD)
+            found[f"{hf}.mlp.experts.bias"] = (N_EMBD,)
+        else:
+            found |= linear(f"{hf}.mlp.fc1", N_FF, N_EMBD, True) | linear(f"{hf}.mlp.fc2", N_EMBD, N_FF, True)
+    return {prefix + name: shape for name, shape in found.items()}
 
 
 def neo_bert(prefix: str = "model.") -> Shapes:
@@ -258,6 +293,8 @@ CASES = [
     TinyCase("euro-bert", EURO_BERT, "gpt-2", files=MEAN, tensors=euro_bert()),
     TinyCase("jina-v5", EURO_BERT | {"architectures": ["JinaEmbeddingsV5Model"], "rope_scaling": {
         "rope_type": "linear", "factor": 2.0}}, "gpt-2", dtype="F32", tensors=euro_bert("model.")),
+    TinyCase("nomic-bert", NOMIC, "bert", dtype="F16", files=MEAN, tensors=nomic(NOMIC, "bert.")),
+    TinyCase("nomic-bert-moe", NOMIC_MOE, "xlm-roberta-json", files=MEAN, tensors=nomic(NOMIC_MOE, experts=4)),
     TinyCase("t5-gated", T5 | {"n_positions": 64}, "t5", dtype="F32", tensors=t5()),
     TinyCase("t5-plain-tied", T5 | {"architectures": ["T5WithLMHeadModel"], "feed_forward_proj": "relu",
                                     "num_decoder_layers": 1}, "t5", files={"added_tokens.json": {"<turn>": 700, "<far>": 999}},
