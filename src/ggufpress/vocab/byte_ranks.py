@@ -89,14 +89,20 @@ def merges_of(ranks: Mapping[bytes, int]) -> Iterator[str]:
 
 
 def _merged(ranks: Mapping[bytes, int], token: bytes, limit: int) -> list[bytes]:
+    if len(token) == 2:
+        return [token[:1], token[1:]]
     parts = [token[i : i + 1] for i in range(len(token))]
-    while len(parts) > 1:
-        found = [(rank, i) for i in range(len(parts) - 1) if (rank := ranks.get(parts[i] + parts[i + 1])) is not None]
-        best = min(found, default=(limit, 0))
-        if best[0] >= limit:
-            break
-        i = best[1]
+    find = ranks.get
+    pairs = [find(token[i : i + 2], limit) for i in range(len(token) - 1)]
+    while pairs and (best := min(pairs)) < limit:
+        i = pairs.index(best)
         parts[i : i + 2] = [parts[i] + parts[i + 1]]
+        del pairs[i]
+        # only the neighbours have a new partner
+        if i > 0:
+            pairs[i - 1] = find(parts[i - 1] + parts[i], limit)
+        if i < len(pairs):
+            pairs[i] = find(parts[i] + parts[i + 1], limit)
     return parts
 
 
