@@ -57,6 +57,15 @@ def read_vocab(
     Raises TokenizerError where the files are missing, broken or contradictory, UnsupportedError for kinds to come.
     """
     files = TokenizerFiles(checkpoint, pre)
+    vocab = _read_files(files, kind, n_vocab, n_token_types)
+    if pre is not None and dict(vocab.metadata).get("tokenizer.ggml.pre") != text(pre):
+        raise UsageError(
+            f"--pre {pre} is for byte-level BPE: the vocabulary of {checkpoint.root} is of the kind {vocab.kind}"
+        )
+    return vocab
+
+
+def _read_files(files: TokenizerFiles, kind: str, n_vocab: int | None, n_token_types: int | None) -> Vocab:
     if kind != "llama" and (ranked := find_rank_file(files)) is not None:
         return _read(files, n_vocab, kind="ranks", read=partial(read_ranked, kind=ranked))
     chosen = CHOOSE[kind](files) if kind in CHOOSE else kind
