@@ -103,7 +103,7 @@ def test_tekken_counts_where_there_is_no_tokenizer_json(folder: MakeFolder, toke
 
 
 def test_a_stated_pretokenizer_is_for_byte_level_bpe(folder: MakeFolder, spm_model: bytes) -> None:
-    with pytest.raises(UsageError, match="--pre gpt-2 is for byte-level BPE: the vocabulary of .* is of the kind spm"):
+    with pytest.raises(UsageError, match=r"--pre gpt-2 is for byte-level BPE: the vocabulary of .* is of the kind spm"):
         read_vocab(folder({"tokenizer.model": spm_model}), n_vocab=400, pre="gpt-2")
 
 

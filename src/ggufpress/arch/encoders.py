@@ -30,18 +30,13 @@ OLD_NORM_NAMES = ((".gamma", ".weight"), (".beta", ".bias"))
 MAX_LABELS = 1 << 20
 """More than any classifier has; a broken config must not make us list names without end."""
 
+PRE_TRAINING = "the head of pre-training"
 UNUSED_HEADS = (
     Drop("embeddings.position_ids", "positions count from 0"),
-    *(Drop(f"pooler.dense.{part}", "llama.cpp pools without it") for part in ("weight", "bias")),
-    *(Drop(f"cls.seq_relationship.{part}", "the head of pre-training") for part in ("weight", "bias")),
-    *(
-        Drop(f"cls.predictions.{part}", "the head of pre-training")
-        for part in (
-            "bias", "decoder.weight", "decoder.bias", "transform.dense.weight", "transform.dense.bias",
-            "transform.LayerNorm.weight", "transform.LayerNorm.bias",
-        )
-    ),
-)  # fmt: skip
+    Drop("pooler.dense.*", "llama.cpp pools without it"),
+    Drop("cls.predictions.*", PRE_TRAINING),
+    Drop("cls.seq_relationship.*", PRE_TRAINING),
+)
 
 
 def encoder_class(defaults: Mapping[str, Any]) -> ConfigClass:

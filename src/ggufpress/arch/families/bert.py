@@ -19,6 +19,7 @@ from ggufpress.arch.config_classes import read_through_class
 from ggufpress.arch.encoders import (
     BERT_DEFAULTS,
     OLD_NORM_NAMES,
+    PRE_TRAINING,
     UNUSED_HEADS,
     EncoderSizes,
     are_dummies,
@@ -47,11 +48,7 @@ DISTILBERT_CLASSES = {
         "hidden_dim": 3072, "pad_token_id": 0,
     })
 }  # fmt: skip
-MASK_HEAD = tuple(
-    Drop(f"{name}.{part}", "the head of pre-training")
-    for name in ("vocab_transform", "vocab_layer_norm", "vocab_projector")
-    for part in ("weight", "bias")
-)
+MASK_HEAD = tuple(Drop(f"vocab_{name}.*", PRE_TRAINING) for name in ("transform", "layer_norm", "projector"))
 
 
 def describe(raw: Config, hf_class: str) -> Arch:

@@ -19,6 +19,7 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import read_through_class
 from ggufpress.arch.encoders import (
     OLD_NORM_NAMES,
+    PRE_TRAINING,
     UNUSED_HEADS,
     are_dummies,
     encoder_class,
@@ -82,7 +83,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *linear("cls.norm", "head.norm", (s.n_embd,), required=False),
             *head("classifier", "cls.output"),
         ),
-        drops=(*UNUSED_HEADS, *(Drop(f"decoder.{part}", "the head of pre-training") for part in ("weight", "bias"))),
+        drops=(*UNUSED_HEADS, Drop("decoder.*", PRE_TRAINING)),
         pooled=True,
         pooled_keys=tuple(keys),
         classifier_pooling="cls" if config is not raw else None,

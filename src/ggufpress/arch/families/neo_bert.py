@@ -17,6 +17,7 @@ from __future__ import annotations
 from ggufpress.arch.config import Config
 from ggufpress.arch.encoders import (
     OLD_NORM_NAMES,
+    PRE_TRAINING,
     UNUSED_HEADS,
     encoder_metadata,
     encoder_sizes,
@@ -61,7 +62,7 @@ def describe(config: Config, hf_class: str) -> Arch:
             *linear("cls", "dense", (s.n_embd, s.n_embd), required=False),
             *head("classifier", "cls.output"),
         ),
-        drops=(*UNUSED_HEADS, *(Drop(f"decoder.{part}", "the head of pre-training") for part in ("weight", "bias"))),
+        drops=(*UNUSED_HEADS, Drop("decoder.*", PRE_TRAINING)),
         pooled=True,
         pooled_keys=(
             *label_keys(name, output_labels(config, known=False)),

@@ -20,6 +20,7 @@ from ggufpress.arch.config_classes import read_through_class
 from ggufpress.arch.encoders import (
     BERT_DEFAULTS,
     OLD_NORM_NAMES,
+    PRE_TRAINING,
     UNUSED_HEADS,
     are_dummies,
     bert_embeddings,
@@ -47,11 +48,6 @@ CONFIG_CLASSES = {
     "xlm-roberta": encoder_class(_DEFAULTS),
     "camembert": encoder_class(_DEFAULTS),
 }
-MASK_HEAD = tuple(
-    Drop(f"lm_head.{part}", "the head of pre-training")
-    for part in ("bias", "dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "decoder.weight",
-                 "decoder.bias")
-)  # fmt: skip
 
 
 def describe(raw: Config, hf_class: str) -> Arch:
@@ -77,7 +73,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *linear("cls", "classifier.dense", (s.n_embd, s.n_embd), required=False),
             *head("classifier.out_proj", "cls.output"),
         ),
-        drops=(*UNUSED_HEADS, *MASK_HEAD),
+        drops=(*UNUSED_HEADS, Drop("lm_head.*", PRE_TRAINING)),
         pooled=True,
         pooled_keys=label_keys("bert", labels),
         prefixes=(("roberta.", ""), ("bert.", "")),
