@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, encoders, experts, more_dense, vision
+from tests.tiny import dense, encoders, experts, hybrids, more_dense, newer_experts, vision
 from tests.tiny_checkpoints import TinyCase
 
 ROOMS: dict[str, list[TinyCase]] = {
     "dense": dense.CASES,
-    "experts": experts.CASES,
+    "experts": experts.CASES + newer_experts.CASES,
+    "hybrids": hybrids.CASES,
     "more_dense": more_dense.CASES,
     "vision": vision.CASES,
     "encoders": encoders.CASES,
