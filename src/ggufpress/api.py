@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Unpack
 
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.gguf.shards import read_gguf_set
+from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import Plan, build_plan
 from ggufpress.planning.container import container
 from ggufpress.proof.report import VerifyReport, verify_file
+from ggufpress.recipe.options import RecipeOptions, recipe_of
 from ggufpress.shards.copying import CopyReport, copy
 from ggufpress.shards.division import split_limits
 from ggufpress.shards.planning import merged_path, plan_merge, plan_split, shards_prefix
@@ -20,7 +23,7 @@ from ggufpress.source.resolve import resolve
 
 def plan(
     source: str | PathLike[str],
-    types: Sequence[str] = ("Q4_K_M",),
+    types: Sequence[str] | None = None,
     *,
     output: str | PathLike[str] | None = None,
     via: str = "auto",
@@ -31,16 +34,22 @@ def plan(
     keep_split: bool = False,
     split_max_size: str | int | None = None,
     split_max_tensors: int | None = None,
+    imatrix: str | PathLike[str] | None = None,
+    imatrix_name: str | None = None,
+    **options: Unpack[RecipeOptions],
 ) -> Plan:
     """Say what `quantize` would do with `source`, from headers only.
 
     source: a folder with a Hugging Face checkpoint, or a GGUF file, also any shard of a set.
-    types: presets such as "Q4_K_M", or "AUTO".
+    types: presets such as "Q4_K_M", or "AUTO"; by default the recipe's, or Q4_K_M.
     output: a .gguf path (one type) or a folder. via: auto, f32, f16 or bf16: the rounding of llama-quantize's input file.
     layout: auto, convert or quantize: the order of keys and tensors.
     allow_requantize: quantize what a GGUF source has quantized already. prune_layers: layers to leave out, as numbers or
     "3,7". override_kv: keys to set, as "KEY=TYPE:VALUE". keep_split: shards as the source has them. split_max_size, in
     bytes or such as "2G", and split_max_tensors: shards of that size.
+    imatrix: an importance matrix of llama-imatrix. imatrix_name: what the files say in the place of its path.
+    options: recipe, tensor_types, tensor_type_files, token_embedding_type, output_tensor_type, pure, leave_output_tensor,
+    no_fallback, include_weights, exclude_weights, on_missing: the options of `ggufpress quantize` of these names.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.plan("TinyLlama-1.1B-Chat-v1.0", ["Q8_0"]).outputs[0].file_bytes`
@@ -54,12 +63,22 @@ def plan(
         split_max_size=split_max_size,
         split_max_tensors=split_max_tensors,
     )
-    return build_plan(resolve(source), types, output=folder, via=via, layout=layout, wanted=wanted)
+    return build_plan(
+        resolve(source),
+        types,
+        output=folder,
+        via=via,
+        layout=layout,
+        wanted=wanted,
+        recipe=recipe_of(**options),
+        importance=read_imatrix(Path(imatrix)) if imatrix is not None else None,
+        imatrix_name=imatrix_name,
+    )
 
 
 def quantize(
     source: str | PathLike[str],
-    types: Sequence[str] = ("Q4_K_M",),
+    types: Sequence[str] | None = None,
     *,
     output: str | PathLike[str] | None = None,
     via: str = "auto",
@@ -70,11 +89,14 @@ def quantize(
     keep_split: bool = False,
     split_max_size: str | int | None = None,
     split_max_tensors: int | None = None,
+    imatrix: str | PathLike[str] | None = None,
+    imatrix_name: str | None = None,
     threads: int | None = None,
     memory: int = MEMORY,
     force: bool = False,
     manifest: bool = False,
     progress: Progress | None = None,
+    **options: Unpack[RecipeOptions],
 ) -> Report:
     """Make one GGUF file per type, all from one read of the weights, with llama.cpp's very bytes.
 
@@ -97,6 +119,9 @@ def quantize(
         keep_split=keep_split,
         split_max_size=split_max_size,
         split_max_tensors=split_max_tensors,
+        imatrix=imatrix,
+        imatrix_name=imatrix_name,
+        **options,
     )
     return execute(planned, force=force, threads=threads, memory=memory, manifest=manifest, progress=progress)
 

@@ -8,6 +8,7 @@ from typing import Any
 from ggufpress.planning import Plan
 from ggufpress.planning.output import decide
 from ggufpress.presets import BY_NAME
+from ggufpress.recipe import Recipe
 
 CONTEXT = 4096
 
@@ -58,7 +59,7 @@ def footprints(plan: Plan) -> tuple[Footprint, ...]:
     buffers = 4 * BATCH * (plan.model.vocab.n_vocab + 4 * number("embedding_length"))
     result = []
     for label, name, about in PRECISIONS:
-        data = sum(nbytes for _, _, _, nbytes in decide(plan.model, BY_NAME[name]))
+        data = sum(nbytes for _, _, _, nbytes in decide(plan.model, Recipe(BY_NAME[name])))
         size = len(plan.outputs[0].header) + data
         result.append(Footprint(label, name, about, size, size + cache + buffers))
     return tuple(result)

@@ -8,11 +8,14 @@ import click
 
 from ggufpress.cli.output import Function
 
-TYPE_HELP = "A preset, see `ggufpress types`; AUTO keeps the source's precision. May be given many times."
+TYPE_HELP = (
+    "A preset, see `ggufpress types`; AUTO keeps the source's precision. May be given many times.  [default: Q4_K_M]"
+)
 OUTPUT_HELP = "A .gguf file (one type) or a folder.  [default: here]"
 VIA_HELP = "Whose rounding: the type of the file that llama-quantize would be given. auto: the converter's default."
 LAYOUT_HELP = (
-    "Order of keys and tensors: the converter's or llama-quantize's. auto: the converter's where it has the type."
+    "Order of keys and tensors: the converter's or llama-quantize's. auto: the converter's where it has the type and nothing "
+    "else is asked for."
 )
 
 
@@ -29,8 +32,6 @@ def source_options(function: Function) -> Function:
             "--type",
             "types",
             multiple=True,
-            default=["Q4_K_M"],
-            show_default=True,
             metavar="TYPE",
             help=TYPE_HELP,
         ),

@@ -10,6 +10,7 @@ from ggufpress.gguf.values import Metadata, Value, flag, text
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab.bpe import read_bpe
 from ggufpress.vocab.family_kinds import FAMILY_KINDS, FamilyKind
+from ggufpress.vocab.mixture_kinds import MIXTURE_KINDS
 from ggufpress.vocab.plamo import plamo, plamo3
 from ggufpress.vocab.rwkv import rwkv
 from ggufpress.vocab.special import special_metadata
@@ -145,6 +146,6 @@ KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "rwkv": _of_family(rwkv),
     "plamo": _of_family(plamo),
     "plamo3": _of_family(plamo3),
-    **{name: _of_family(read) for name, read in FAMILY_KINDS.items()},
+    **{name: _of_family(read) for name, read in (*FAMILY_KINDS.items(), *MIXTURE_KINDS.items())},
 }
 """How to read a vocabulary, by the name that an architecture gives. A new kind is a file and a line here."""
