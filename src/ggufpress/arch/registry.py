@@ -38,6 +38,7 @@ from ggufpress.arch.families import (
     granite,
     granite_hybrid,
     granite_moe,
+    granite_swa,
     grok,
     grove_moe,
     hunyuan,
@@ -161,6 +162,7 @@ FAMILIES = (
     step35,
     minimax3,
     grok,
+    granite_swa,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {

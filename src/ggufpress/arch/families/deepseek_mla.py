@@ -1,4 +1,4 @@
-"""DeepSeek V2 and V3 with their kin, whose attention keeps keys and values compressed (MLA).
+"""DeepSeek V2 and V3 with their kin (Kimi K2, Kimi-VL, Youtu), whose attention keeps keys and values compressed (MLA).
 
 How the checkpoint differs from the GGUF layout:
 
@@ -26,7 +26,14 @@ from ggufpress.arch.rope import rope_parameters
 from ggufpress.arch.spec import Arch, Drop, Rule
 from ggufpress.gguf.values import Value, f32, flag, u32
 
-CLASSES = ("DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "YoutuForCausalLM")
+CLASSES = (
+    "DeepseekV2ForCausalLM",
+    "DeepseekV3ForCausalLM",
+    "KimiVLForConditionalGeneration",
+    "KimiK25ForConditionalGeneration",
+    "YoutuForCausalLM",
+    "YoutuVLForConditionalGeneration",
+)
 
 
 def _rotated_part(config: Config) -> Config:

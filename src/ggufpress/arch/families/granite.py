@@ -54,7 +54,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
 
 def granite_metadata(config: Config, s: Sizes, name: str) -> list[tuple[str, Value]]:
     """What all models of the family have. Raises UnsupportedError for rope scaling that llama.cpp does not know here."""
-    if llama3_factors(config, s.head_dim):
+    if name != "granite_swa" and llama3_factors(config, s.head_dim):
         raise UnsupportedError(
             f"{config.path}: llama.cpp has no place for the rope scaling of Llama 3 in a Granite model"
         )
