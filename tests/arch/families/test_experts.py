@@ -68,6 +68,11 @@ def test_gates_of_two_kinds_are_refused_where_the_config_does_not_say_so() -> No
         describe("laguna", gating=True, gating_types=["per-head", "per-element"])
 
 
+def test_granite_needs_experts() -> None:
+    with pytest.raises(UnsupportedError, match="without experts"):
+        describe("granite-moe-shared-few-keys", num_local_experts=0)
+
+
 def a13b(**values: Any) -> dict[str, Any]:
     return CASES["hy3-mtp"].config | {
         "architectures": ["HunYuanMoEV1ForCausalLM"], "model_type": "hunyuan_v1_moe", "moe_intermediate_size": [32, 32],
