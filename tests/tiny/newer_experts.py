@@ -103,6 +103,13 @@ KIMI_VL: dict[str, Any] = {
     "architectures": ["KimiVLForConditionalGeneration"], "model_type": "kimi_vl", "vision_config": {"hidden_size": 64},
     "text_config": without(DEEPSEEK3, "architectures"), "vocab_size": 50304,
 }  # fmt: skip
+OCR: dict[str, Any] = {
+    "architectures": ["DeepseekOCRForCausalLM"], "model_type": "deepseek_vl_v2", "vision_config": {"hidden_size": 64},
+    "language_config": without(config("x", "x", **ROUTED, use_mla=False, qk_rope_head_dim=0, qk_nope_head_dim=0, v_head_dim=0,
+                                      kv_lora_rank=None, q_lora_rank=None, sliding_window_size=64, num_key_value_heads=4),
+                               "model_type", "rms_norm_eps") | GPT2_VOCAB | {
+                                   "architectures": ["DeepseekV2ForCausalLM"], "num_key_value_heads": 4},
+}  # fmt: skip
 
 
 def glm(config: dict[str, Any], n_later: int = 0) -> Shapes:
@@ -353,4 +360,7 @@ CASES = [
              tensors=multimodal(step(STEP, 0))),
     TinyCase("llama4-vision", LLAMA4_VISION, "gpt-2", tensors=multimodal(llama4(LLAMA4, (1, 3)))),
     TinyCase("kimi-vl", KIMI_VL, "gpt-2", tensors=multimodal(deepseek3(DEEPSEEK3))),
+    TinyCase("deepseek-ocr", OCR, "gpt-2", tensors=without_ffn(OCR["language_config"]) | dense([0], N, 96)
+             | deepseek_experts([1], 4, N, 32, 1, "") | {"model.sam_model.blocks.0.norm1.weight": (8,),
+                                                         "model.projector.layers.weight": (8, 8)}),
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from ggufpress.arch.families import (
     dbrx,
     deepseek,
     deepseek_mla,
+    deepseek_ocr,
     deepseek_sparse,
     dots1,
     dream,
@@ -163,6 +164,7 @@ FAMILIES = (
     minimax3,
     grok,
     granite_swa,
+    deepseek_ocr,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
