@@ -130,3 +130,15 @@ def test_a_transposition_asks_for_runs_that_are_long_enough() -> None:
     assert Transpose(Columns(0, step=2)).ample((2, 64, 100_000)) == 64 * 1024
     assert Transpose().ample((2, 64, 16)) == 64 * 16
     assert Regroup(1, ((0, 2),)).ample((2, 8)) == 0
+
+
+@given(kept=st.integers(0, 3), groups=st.integers(1, 3), cols=st.integers(1, 3), rows=st.integers(1, 9))
+def test_kept_rows_stay_before_the_groups(kept: int, groups: int, cols: int, rows: int) -> None:
+    stored = np.arange((kept + groups * 3) * cols).reshape(-1, cols)
+    split = stored[kept:].reshape(groups, 3, cols)
+    wanted = np.concatenate([stored[:kept], split[:, 2], split[:, :2].reshape(-1, cols)])
+    regroup = Regroup(groups, ((2, 3), (0, 2)), kept)
+    assert (gathered(regroup, stored, rows * cols) == wanted).all()
+    assert leftover([regroup], stored.shape) is None
+    with pytest.raises(MappingError, match="does not divide"):
+        Regroup(groups, ((0, 1),), len(stored) + 1).out_shape(stored.shape)

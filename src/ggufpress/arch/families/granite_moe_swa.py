@@ -1,41 +1,36 @@
-"""Granite with sliding windows, dense and with experts.
+"""Granite with sliding windows and experts.
 
 How the checkpoint differs from the GGUF layout:
 
-1. As Granite: q and k permuted per head, four factors of the config become keys, a head_dim is not written.
-2. Three of four layers have a sliding window where layer_types does not say which. Layers have sinks, a number for each
-   head. Some leave rope out (no_rope_layers).
-3. Experts are stored stacked, gate and up in one tensor, and so is the shared expert: llama.cpp keeps them so. Layers are
+1. As Granite with sliding windows: see granite.py. Layers may have no sinks.
+2. Experts are stored stacked, gate and up in one tensor, and so is the shared expert: llama.cpp keeps them so. Layers are
    dense where the checkpoint has no experts.
 
-Source: llama.cpp of llama-cpp-python 0.3.36, conversion/granite.py (GraniteSWAModel, GraniteMoeSWAModel).
-transformers 4.57.6 has no class for either: the config is read as it stands.
+Source: llama.cpp of llama-cpp-python 0.3.36, conversion/granite.py (GraniteMoeSWAModel).
+transformers 4.57.6 has no class for it: the config is read as it stands.
 """
 
 from __future__ import annotations
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.experts import in_layers, layers_with, named, router
-from ggufpress.arch.families.granite import granite_metadata
+from ggufpress.arch.families.granite import granite_metadata, windows
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, computed_frequencies, ends, feed_forward, norms, sizes
 from ggufpress.arch.rope import llama3_factors
 from ggufpress.arch.spec import Arch, Constant, Rule
-from ggufpress.arch.windows import flags
-from ggufpress.gguf.values import Value, u32
+from ggufpress.gguf.values import u32
 
-CLASSES = ("GraniteSWAForCausalLM", "GraniteMoeSWAForCausalLM")
+CLASSES = ("GraniteMoeSWAForCausalLM",)
 NAME = "granite_swa"
-WINDOW = 128
-PERIOD = 4
 
 
 def describe(config: Config, hf_class: str) -> Arch:
     """The description of such a Granite model. Raises ConfigError for a config that does not make sense."""
     s = sizes(config.without("head_dim"))
     n_expert = config.optional_integer("num_local_experts") or 0
-    metadata = [*granite_metadata(config, s, NAME), *_windows(config, s.n_layer)]
+    metadata = [*granite_metadata(config, s, NAME), *windows(config, s)]
     shared = config.optional_integer("shared_intermediate_size") or 0
-    if shared and hf_class == "GraniteMoeSWAForCausalLM":
+    if shared:
         metadata.append((f"{NAME}.expert_shared_feed_forward_length", u32(shared)))
     gate = named(config, f"{LAYERS}.block_sparse_moe.router.layer.weight", f"{LAYERS}.block_sparse_moe.router.weight")
     sparse = layers_with(config, s.n_layer, gate) if n_expert else ()
@@ -64,28 +59,8 @@ def describe(config: Config, hf_class: str) -> Arch:
     )
 
 
-def _windows(config: Config, n_layer: int) -> list[tuple[str, Value]]:
-    window, kinds = config.optional_integer("sliding_window"), config.find("layer_types")
-    if kinds and (not isinstance(kinds, list) or len(kinds) != n_layer):
-        raise config.wrong(("layer_types",), f"a list of {n_layer} kinds of attention")
-    sliding = (
-        tuple(kind == "sliding_attention" for kind in kinds)
-        if kinds
-        else tuple(i % PERIOD != 0 for i in range(n_layer))
-    )
-    keys = [
-        (f"{NAME}.attention.sliding_window", u32(WINDOW if window is None else window)),
-        (f"{NAME}.attention.sliding_window_pattern", flags(sliding)),
-    ]
-    if rotated := config.find("no_rope_layers"):
-        if not isinstance(rotated, list):
-            raise config.wrong(("no_rope_layers",), "a list of zeros and ones")
-        keys.append((f"{NAME}.attention.rope_pattern", flags(tuple(bool(flag) for flag in rotated))))
-    return keys
-
-
 def _experts(s: Sizes, n_expert: int, shared: int) -> tuple[Rule, ...]:
-    """The stacks under either name (3)."""
+    """The stacks under either name (2)."""
     hf, one = f"{LAYERS}.block_sparse_moe", f"{LAYERS}.shared_mlp"
     both, down = (n_expert, 2 * s.n_ff, s.n_embd), (n_expert, s.n_embd, s.n_ff)
     rules = [
