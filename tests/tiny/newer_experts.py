@@ -355,6 +355,10 @@ CASES = [
              tensors=laguna(LAGUNA)),
     TinyCase("ernie-moe", ERNIE, tensors=ernie(ERNIE)),
     TinyCase("granite-moe-swa", GRANITE_SWA, tensors=granite_swa(GRANITE_SWA)),
+    TinyCase("granite-swa-llama3", without(GRANITE_SWA, "num_local_experts", "no_rope_layers", "num_experts_per_tok") | {
+        "architectures": ["GraniteSWAForCausalLM"], "model_type": "graniteswa", "rope_scaling": LLAMA3_ROPE},
+        tensors=without_ffn(GRANITE_SWA, head=False) | dense([0, 1], 64, 96)
+        | {f"model.layers.{i}.self_attn.sinks": (4,) for i in (0, 1)}),
     TinyCase("step37-vision", {"architectures": ["Step3p7ForConditionalGeneration"], "model_type": "step3p7", "text_config":
              without(STEP, "architectures", "rope_scaling", "num_nextn_predict_layers")}, "gpt-2",
              tensors=multimodal(step(STEP, 0))),
