@@ -10,6 +10,7 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.families import (
     apertus,
     bailing,
+    bitnet,
     bloom,
     chameleon,
     chatglm,
@@ -147,6 +148,7 @@ FAMILIES = (
     plm,
     spark,
     talkie,
+    bitnet,
 )
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ggufpress.arch.families.bitnet import Ternary
 from ggufpress.arch.families.chameleon import FirstRowForHeads
 from ggufpress.arch.families.glm4 import PairsToHalves
 from ggufpress.arch.families.talkie import FlipHalf
@@ -57,3 +58,18 @@ def test_rows_behind_the_vocabulary_are_left_out() -> None:
     assert list(gather.runs((5, 2), 1, 4)) == [(1, 4)]
     with pytest.raises(MappingError):
         gather.out_shape(())
+
+
+def test_weights_become_three_numbers() -> None:
+    rows = np.array([[0.5, -0.5, 0.1], [2.0, -0.1, 0.25]], np.float32)
+    mean = np.abs(rows).mean(dtype=np.float32)
+    got = Ternary().measured([rows[:1], rows[1:]]).apply(rows, 1)
+    assert np.array_equal(np.sign(got), [[1, -1, 0], [1, 0, 0]])
+    assert np.allclose(np.abs(got[got != 0]), mean)
+
+
+@pytest.mark.parametrize(("dtype", "half"), [(np.float16, True), (np.float32, False)])
+def test_weights_in_f16_are_rounded_to_it_again(dtype: type, half: bool) -> None:
+    rows = np.random.default_rng(0).standard_normal((4, 8)).astype(dtype).astype(np.float32)
+    got = Ternary().measured([rows]).apply(rows, 1)
+    assert np.array_equal(got, got.astype(np.float16).astype(np.float32)) == half
