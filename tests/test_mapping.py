@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.families.llama import describe
+from ggufpress.arch.gather import Transpose
 from ggufpress.arch.spec import Arch, Drop, Rule
 from ggufpress.errors import MappingError, UnsupportedError
 from ggufpress.mapping import TensorMap, map_tensors
@@ -136,3 +137,36 @@ def test_many_problems_are_listed_and_counted() -> None:
     lines = str(caught.value).splitlines()
     assert "20 tensors do not fit" in lines[0]
     assert (len(lines), lines[-1].strip()) == (10, "and 12 more")
+
+
+def small(rules: tuple[Rule, ...], **stored: tuple[int, ...]) -> TensorMap:
+    refs = {name: TensorRef(name, "F32", shape, Path("w.safetensors"), 0, 0) for name, shape in stored.items()}
+    arch = Arch("llama", "X", 1, 0, None, "bpe", (), rules)
+    return map_tensors(Checkpoint(Path("dir"), {}, refs), arch)
+
+
+def test_a_rule_may_repeat_weights_that_another_uses() -> None:
+    rules = (Rule("v", "a", gather=Transpose(), repeats=True), Rule("t", "a", gather=Transpose()))
+    assert [tensor.name for tensor in small(rules, a=(2, 3)).tensors] == ["v", "t"]
+    with pytest.raises(MappingError, match="exactly once"):
+        small((replace(rules[0], repeats=False), rules[1]), a=(2, 3))
+
+
+def test_a_stack_of_named_tensors_is_in_the_order_of_the_names() -> None:
+    (tensor,) = small((Rule("t", "x_{e}", stack=("r", "k", "a")),), x_a=(1, 4), x_k=(1, 4), x_r=(1, 4)).tensors
+    assert ([ref.name for ref in tensor.sources], tensor.shape) == (["x_r", "x_k", "x_a"], (3, 1, 4))
+    with pytest.raises(MappingError, match="x_k is missing"):
+        small((Rule("t", "x_{e}", stack=("r", "k")),), x_r=(1, 4))
+
+
+@pytest.mark.parametrize(("order", "kept"), [("embed head", False), ("head embed", True)])
+def test_an_output_with_the_weights_of_the_embedding_is_left_out(tmp_path: Path, order: str, kept: bool) -> None:
+    path = tmp_path / "w"
+    path.write_bytes(bytes(range(16)) * 2)
+    refs = {name: TensorRef(name, "F32", (2, 2), path, 16 * i, 16) for i, name in enumerate(order.split())}
+    rules = (Rule("token_embd", "embed"), Rule("output", "head", required=False, unless_equal=("embed",)))
+    arch = Arch("llama", "X", 1, 0, None, "bpe", (), rules)
+    found = map_tensors(Checkpoint(tmp_path, {}, refs), arch)
+    # the converter compares only with what it has seen
+    assert ("output" in [tensor.name for tensor in found.tensors]) == kept
+    assert found.dropped == (() if kept else (("head", "its weights are those of embed"),))

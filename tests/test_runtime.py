@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import xllamacpp
 
 from ggufpress import quantize
 from ggufpress.presets import PRESETS
+from tests.tiny.families import FAMILY_CASES
+from tests.tiny.hybrids import RUNNABLE
 from tests.tiny_checkpoints import BARD, BY_NAME, make
 
 PROMPT = "ROMEO:\n"
@@ -52,3 +56,14 @@ def test_the_bundled_model_loads_and_speaks(preset: str, tmp_path: Path) -> None
 def test_tiny_models_of_each_kind_load_and_decode(case: str, tmp_path: Path) -> None:
     (file,) = quantize(make(BY_NAME[case], tmp_path / "source"), ["Q8_0"], output=tmp_path).files
     assert isinstance(continuation(file.path, 4), str)
+
+
+def test_state_space_recurrent_and_hybrid_models_load_and_decode(tmp_path: Path) -> None:
+    files = [
+        quantize(make(FAMILY_CASES[name], tmp_path / "source"), ["Q8_0"], output=tmp_path).files[0].path
+        for name in RUNNABLE
+    ]
+    command = [sys.executable, str(Path(__file__).parent / "decode_files.py"), *map(str, files)]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=300)
+    decoded = [line.removeprefix("decoded ") for line in done.stdout.decode(errors="replace").splitlines()]
+    assert [line for line in decoded if line in map(str, files)] == [str(path) for path in files]

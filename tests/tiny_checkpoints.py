@@ -234,7 +234,9 @@ def write_shards(folder: Path, tensors: dict[str, tuple[str, tuple[int, ...], by
 
 
 def tokenizer_files(name: str) -> Iterator[tuple[str, bytes]]:
-    """Name and content of a tokenizer's files: `bard` from the bundled model, others from tests/data/tokenizers."""
+    """Name and content of a tokenizer's files: `bard` from the bundled model, `none`, others from tests/data/tokenizers."""
+    if name == "none":
+        return
     if name == "bard":
         for file in ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"):
             yield file, (BARD / file).read_bytes()

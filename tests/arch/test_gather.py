@@ -68,3 +68,15 @@ def test_a_stored_tensor_must_be_used_row_by_row_exactly_once() -> None:
     assert leftover([low, low, high], (6, 1)) == "is not used row by row exactly once"
     assert leftover([None, low], (6, 1)) == "is used as a whole and in parts"
     assert leftover([None, None], (6, 1)) == "is used by several rules"
+
+
+@given(kept=st.integers(0, 3), groups=st.integers(1, 3), cols=st.integers(1, 3), rows=st.integers(1, 9))
+def test_kept_rows_stay_before_the_groups(kept: int, groups: int, cols: int, rows: int) -> None:
+    stored = np.arange((kept + groups * 3) * cols).reshape(-1, cols)
+    split = stored[kept:].reshape(groups, 3, cols)
+    wanted = np.concatenate([stored[:kept], split[:, 2], split[:, :2].reshape(-1, cols)])
+    regroup = Regroup(groups, ((2, 3), (0, 2)), kept)
+    assert (gathered(regroup, stored, rows * cols) == wanted).all()
+    assert leftover([regroup], stored.shape) is None
+    with pytest.raises(MappingError, match="does not divide"):
+        Regroup(groups, ((0, 1),), len(stored) + 1).out_shape(stored.shape)

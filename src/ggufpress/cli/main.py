@@ -26,6 +26,8 @@ COMMANDS = {
     "verify": "check a GGUF file, also against its source",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
+    "imatrix": "show what an importance matrix holds",
+    "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
 }
 WRITING = ("quantize",)

@@ -14,10 +14,11 @@ from ggufpress.gguf.shards import MAX_ALIGNMENT, GgufSet, qtype_of
 from ggufpress.gguf.values import Metadata, ValueType
 from ggufpress.mapping import Derived
 from ggufpress.planning.model import Model
-from ggufpress.presets import COPY
+from ggufpress.presets import ALIASES, ALL, COPY
 from ggufpress.recipe import quantizer_order
 from ggufpress.vocab import Vocab
 
+TYPE_NAMES = frozenset((COPY.name, *(preset.name for preset in ALL), *ALIASES))
 ARCHITECTURE = "general.architecture"
 COUNTS = ("block_count", "expert_count", "attention.head_count", "attention.head_count_kv")
 """Keys of the architecture on which types depend."""
@@ -39,7 +40,7 @@ def gguf_model(source: GgufSet) -> Model:
     n_tokens = len(tokens.data) if tokens and isinstance(tokens.data, tuple) else 0
     return Model(
         root=source.path,
-        name=source.name,
+        name=model_name(source.name),
         hf_class=None,
         metadata=metadata,
         tensors=gguf_tensors(source),
@@ -50,6 +51,15 @@ def gguf_model(source: GgufSet) -> Model:
         stored=source,
         file_type=stored_file_type(source),
     )
+
+
+def model_name(name: str) -> str:
+    """What a model is called where a file of it is called `name`: without the type that stands at the end.
+
+    Example: `model_name("tiny-F16") == "tiny"`
+    """
+    stem, dash, last = name.rpartition("-")
+    return stem if dash and stem and last.upper() in TYPE_NAMES else name
 
 
 def gguf_tensors(source: GgufSet) -> tuple[Derived, ...]:

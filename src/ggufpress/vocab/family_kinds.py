@@ -35,20 +35,22 @@ CHATML = (
 """What llama.cpp's converter gives Qwen3-ASR, whose own template it replaces."""
 
 
-def _llama_tokens(table: TokenTable) -> Metadata:
+def llama_tokens(table: TokenTable) -> Metadata:
+    """The keys of a SentencePiece vocabulary's tokens."""
     return {"tokenizer.ggml.model": text("llama"), "tokenizer.ggml.pre": text("default"), **dict(table.metadata())}
 
 
-def _spm(files: TokenizerFiles, n_vocab: int | None) -> Result:
+def spm(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """SentencePiece as it is."""
     table, notes = read_spm(files, n_vocab)
     n_tokens = len(table.tokens)
-    return "spm", {**_llama_tokens(table), **special_metadata(files, n_vocab=n_tokens)}, n_tokens, notes
+    return "spm", {**llama_tokens(table), **special_metadata(files, n_vocab=n_tokens)}, n_tokens, notes
 
 
-def _bpe(
+def bpe(
     files: TokenizerFiles, n_vocab: int | None, as_stated: bool = False, fixed: Mapping[str, str] | None = None
 ) -> Result:
-    """`fixed` names the added tokens that are special ones where the files give no id."""
+    """Byte-level BPE as it is. `fixed` names the added tokens that are special ones where the files give no id."""
     table, pre, notes = read_bpe(files, n_vocab, as_stated=as_stated)
     out: Metadata = {
         "tokenizer.ggml.model": text("gpt2"),
@@ -75,15 +77,15 @@ def _prefix_space(files: TokenizerFiles) -> Metadata:
 
 def spm_prefix(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece, and add_prefix_space of tokenizer_config.json behind it: ERNIE, Pangu."""
-    kind, out, n_tokens, notes = _spm(files, n_vocab)
+    kind, out, n_tokens, notes = spm(files, n_vocab)
     return kind, out | _prefix_space(files), n_tokens, notes
 
 
 def gemma3(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece without a space before a text, byte-level BPE where there is no tokenizer.model."""
     if not files.has(MODEL_FILE):
-        return _bpe(files, n_vocab)
-    kind, out, n_tokens, notes = _spm(files, n_vocab)
+        return bpe(files, n_vocab)
+    kind, out, n_tokens, notes = spm(files, n_vocab)
     return kind, out | {SPACE_PREFIX: flag(False)}, n_tokens, notes
 
 
@@ -92,17 +94,17 @@ def phi3(files: TokenizerFiles, n_vocab: int | None) -> Result:
     if (files.json("tokenizer_config.json") or {}).get("tokenizer_class") == "GPT2Tokenizer" or not files.has(
         MODEL_FILE
     ):
-        return _bpe(files, n_vocab)
+        return bpe(files, n_vocab)
     table = read_phi3(files, n_vocab)
     n_tokens = len(table.tokens)
-    return "spm", {**_llama_tokens(table), **special_metadata(files, n_vocab=n_tokens)}, n_tokens, ()
+    return "spm", {**llama_tokens(table), **special_metadata(files, n_vocab=n_tokens)}, n_tokens, ()
 
 
 def internlm2(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece; <|im_end|> ends a text where there is such a token."""
     table, prefix, end_of_turn = read_internlm2(files, n_vocab)
     n_tokens = len(table.tokens)
-    out = {**_llama_tokens(table), SPACE_PREFIX: flag(prefix)}
+    out = {**llama_tokens(table), SPACE_PREFIX: flag(prefix)}
     out |= special_metadata(files, n_vocab=n_tokens, set_ids={} if end_of_turn is None else {"eos": end_of_turn})
     return "spm", out, n_tokens, ()
 
@@ -115,7 +117,7 @@ def internlm3(files: TokenizerFiles, n_vocab: int | None) -> Result:
     for token_id, token, special, _ in stated_tokens(files, json_too=False):
         if special and token == END_OF_TURN:
             ends["eos"] = token_id
-    out = {**_llama_tokens(table), **_prefix_space(files)}
+    out = {**llama_tokens(table), **_prefix_space(files)}
     return "spm", out | special_metadata(files, n_vocab=n_tokens, set_known_ids=ends), n_tokens, notes
 
 
@@ -139,29 +141,29 @@ def xverse(files: TokenizerFiles, n_vocab: int | None) -> Result:
             kind = TokenType.CONTROL if tokenizer.added[token_id].special else TokenType.USER_DEFINED
         tokens.append(token)
         types.append(kind)
-    out = {**_llama_tokens(TokenTable(tokens, types)), **special_metadata(files, n_vocab=n_vocab)}
+    out = {**llama_tokens(TokenTable(tokens, types)), **special_metadata(files, n_vocab=n_vocab)}
     return "spm-json", out, n_vocab, tokenizer.notes
 
 
 def glm4(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE; <|endoftext|> and <|user|> end a text and a turn."""
     fixed = {"eos": "<|endoftext|>", "eot": "<|user|>", "unk": "<|endoftext|>", "bos": "<|endoftext|>"}
-    return _bpe(files, n_vocab, fixed=fixed)
+    return bpe(files, n_vocab, fixed=fixed)
 
 
 def chatglm(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE; as for GLM-4, but no token begins a text."""
-    return _bpe(files, n_vocab, fixed={"eos": "<|endoftext|>", "eot": "<|user|>", "unk": "<|endoftext|>"})
+    return bpe(files, n_vocab, fixed={"eos": "<|endoftext|>", "eot": "<|user|>", "unk": "<|endoftext|>"})
 
 
 def mpt(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE; SentencePiece with SEA-LION's special tokens where that cannot be read."""
     try:
-        return _bpe(files, n_vocab)
+        return bpe(files, n_vocab)
     except TokenizerError:
         if not files.has(MODEL_FILE):
             raise
-    kind, out, n_tokens, notes = _spm(files, n_vocab)
+    kind, out, n_tokens, notes = spm(files, n_vocab)
     out["tokenizer.ggml.add_bos_token"] = flag(False)
     out["tokenizer.ggml.padding_token_id"] = u32(3)
     out["tokenizer.ggml.eos_token_id"] = u32(1)
@@ -171,7 +173,7 @@ def mpt(files: TokenizerFiles, n_vocab: int | None) -> Result:
 
 def refact(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE, and the token that ends a turn where the files name one."""
-    kind, out, n_tokens, notes = _bpe(files, n_vocab)
+    kind, out, n_tokens, notes = bpe(files, n_vocab)
     more = special_metadata(files, token_types=("prefix", "suffix", "middle", "eot"))
     template = "tokenizer.chat_template"
     return kind, out | {key: value for key, value in more.items() if not key.startswith(template)}, n_tokens, notes
@@ -179,12 +181,12 @@ def refact(files: TokenizerFiles, n_vocab: int | None) -> Result:
 
 def stated_bpe(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE whose added tokens are what the tokenizer says: LLaDA."""
-    return _bpe(files, n_vocab, as_stated=True)
+    return bpe(files, n_vocab, as_stated=True)
 
 
 def dream(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece where there is a tokenizer.model, else as LLaDA."""
-    return _spm(files, n_vocab) if files.has(MODEL_FILE) else _bpe(files, n_vocab, as_stated=True)
+    return spm(files, n_vocab) if files.has(MODEL_FILE) else bpe(files, n_vocab, as_stated=True)
 
 
 def hunyuan(files: TokenizerFiles, n_vocab: int | None, eod: bool = False) -> Result:
@@ -219,11 +221,11 @@ def hunyuan(files: TokenizerFiles, n_vocab: int | None, eod: bool = False) -> Re
 def openelm(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece where there is a tokenizer.model, else Llama 2's vocabulary."""
     if files.has(MODEL_FILE):
-        return _spm(files, n_vocab)
+        return spm(files, n_vocab)
     whole = llama_2()
     size = check_n_vocab(n_vocab or len(whole.tokens), f"{files.path('config.json')}: vocab_size")
     table = TokenTable(whole.tokens[:size], whole.types[:size], (whole.scores or [])[:size])
-    out = _llama_tokens(table)
+    out = llama_tokens(table)
     out |= {ID_KEYS[name]: u32(token_id) for name, token_id in SPECIAL_IDS.items()}
     out["tokenizer.ggml.add_bos_token"], out["tokenizer.ggml.add_eos_token"] = flag(True), flag(False)
     return "spm", out, len(table.tokens), (f"{files.path(MODEL_FILE)} is missing: Llama 2's vocabulary is used",)
@@ -231,7 +233,7 @@ def openelm(files: TokenizerFiles, n_vocab: int | None) -> Result:
 
 def qwen3_asr(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """As Qwen, with a plain chat template; <|im_end|> begins and ends a text."""
-    kind, out, n_tokens, notes = _spm(files, n_vocab) if files.has(MODEL_FILE) else _bpe(files, n_vocab)
+    kind, out, n_tokens, notes = spm(files, n_vocab) if files.has(MODEL_FILE) else bpe(files, n_vocab)
     out["tokenizer.chat_template"] = text(CHATML)
     for token_id, token, _, _ in stated_tokens(files, json_too=False):
         if token == END_OF_TURN:

@@ -6,15 +6,17 @@ How the checkpoint differs from the GGUF layout:
    them, so they are multiplied into the weights: those of the attention's four matrices, of gate and down, of both ends,
    and of the mixer's two matrices, whose rows z, x, B, C and dt have one more factor each.
 2. The mixer is that of Mamba 2: decay rates as minus exponentials, columns, kernels without their middle axis.
-3. Nothing is permuted, although attention is Llama's. The norm before the feed-forward has no `.weight` in its name.
+3. config.json is read as it stands: transformers' class does not count here.
+4. Nothing is permuted, although attention is Llama's. The norm before the feed-forward has no `.weight` in its name.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/falcon_h1.py, conversion/mamba.py (Mamba2Model).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ggufpress.arch.config import Config
-from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class, takes_any_rope
 from ggufpress.arch.decoder import FILE_TYPE
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, feed_forward, linear, sizes
 from ggufpress.arch.ops import Op, Scale, ScaleRows
@@ -29,39 +31,12 @@ SINGLE = ("attention_in_multiplier", "attention_out_multiplier", "key_multiplier
           "ssm_out_multiplier")  # fmt: skip
 
 
-def _derived(config: Config) -> Config:
-    """What the class computes: the size of a head of the mixer, factors of 1 where there are none."""
-    values = {key: 1.0 for key in SINGLE if config.find(key) is None}
-    lists = {key: [1.0] * n for key, n in (("mlp_multipliers", 2), ("ssm_multipliers", 5)) if config.find(key) is None}
-    if config.find("mamba_d_head") == "auto":
-        inner = config.optional_integer("mamba_d_ssm") or config.positive("mamba_expand") * config.positive(
-            "hidden_size"
-        )
-        values["mamba_d_head"] = inner // config.positive("mamba_n_heads")
-    return config.replace(**values, **lists)
-
-
-# transformers 4.57.6, models/falcon_h1/configuration_falcon_h1.py
-CONFIG_CLASSES = {
-    "falcon_h1": ConfigClass(MODERN | {
-        "vocab_size": 128000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
-        "num_attention_heads": 32, "max_position_embeddings": 8192, "num_key_value_heads": 8, "hidden_act": "silu",
-        "rms_norm_eps": 1e-5, "rope_theta": 100000.0, "mamba_d_ssm": 1024, "mamba_n_heads": 128, "mamba_d_head": "auto",
-        "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_conv": 4, "mamba_expand": 2, "lm_head_multiplier": 1.0,
-        "embedding_multiplier": 1.0,
-    }, refuses=takes_any_rope, renames_type=False, derives=_derived),
-}  # fmt: skip
-
-
-def describe(raw: Config, hf_class: str) -> Arch:
+def describe(config: Config, hf_class: str) -> Arch:
     """The description of a Falcon-H1 model. Raises ConfigError for a config that does not make sense."""
-    config = read_through_class(raw, CONFIG_CLASSES)
     if config.find("hidden_act") not in (None, "silu"):
         raise UnsupportedError(f"{config.path}: llama.cpp's Falcon-H1 has no other activation than silu")
-    head_dim = config.optional_integer("head_dim")
-    if head_dim is None:
-        raise config.wrong(("head_dim",), "a positive integer")
-    s = sizes(config)
+    head_dim = config.positive("head_dim")
+    s = replace(sizes(config), n_head_kv=config.positive("num_key_value_heads"))
     ssm = Ssm(
         n_embd=s.n_embd,
         inner=config.positive("mamba_d_ssm"),

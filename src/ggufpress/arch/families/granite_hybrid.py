@@ -10,17 +10,18 @@ How the checkpoint differs from the GGUF layout:
 4. Attention has no rotary embedding beside Mamba layers, but for Bamba: then the context is 2^20, and
    rope.scaling.finetuned is false. attn_rotary_emb counts the rotated dimensions.
 5. A model whose layers all have attention is a plain Granite for llama.cpp, with the keys of the mixers all the same.
-6. The vocabulary is padded to a multiple of 8 where there are Mamba layers.
+6. config.json is read as it stands: transformers' classes do not count here.
+7. The vocabulary is padded to a multiple of 8 where there are Mamba layers.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/granite.py (GraniteHybridModel).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ggufpress.arch.config import Config
-from ggufpress.arch.config_classes import MODERN, ConfigClass, lacks_rope_keys, read_through_class
 from ggufpress.arch.experts import in_layers
-from ggufpress.arch.families.granite import CONFIG_CLASSES as GRANITE_CLASSES
 from ggufpress.arch.families.granite import granite_metadata
 from ggufpress.arch.families.granite_moe import experts, shared_expert
 from ggufpress.arch.families.jamba import every
@@ -44,47 +45,17 @@ from ggufpress.gguf.values import Value, ValueType, array, flag, u32
 
 CLASSES = ("GraniteMoeHybridForCausalLM", "BambaForCausalLM")
 
-_MIXER = {"mamba_n_heads": 128, "mamba_d_head": "auto", "mamba_n_groups": 1, "mamba_d_state": 256, "mamba_d_conv": 4,
-          "mamba_expand": 2}  # fmt: skip
 
-
-def _lacks_keys_it_rotates_with(config: Config) -> bool:
-    """GraniteMoeHybridConfig looks at rope_scaling only where there is a rotary embedding."""
-    return config.find("position_embedding_type") == "rope" and lacks_rope_keys(config)
-
-
-def _refuses_mixer(config: Config) -> bool:
-    """Whether the classes refuse the sizes of the mixer: heads must make up the inner size."""
-    inner, n_head = config.positive("mamba_expand") * config.positive("hidden_size"), config.positive("mamba_n_heads")
-    head_dim = config.find("mamba_d_head")
-    return inner % n_head != 0 or (head_dim != "auto" and head_dim != inner // n_head)
-
-
-# transformers 4.57.6, models/{granitemoehybrid,bamba}/configuration_*.py
-CONFIG_CLASSES = {
-    "granitemoehybrid": ConfigClass(dict(GRANITE_CLASSES["granite"].defaults) | _MIXER | {
-        "num_local_experts": 8, "num_experts_per_tok": 2, "shared_intermediate_size": 1024, "layer_types": None,
-        "hidden_act": "silu", "position_embedding_type": None,
-    }, refuses=lambda config: _lacks_keys_it_rotates_with(config) or _refuses_mixer(config), renames_type=False),
-    "bamba": ConfigClass(MODERN | _MIXER | {
-        "vocab_size": 128000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
-        "num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 262144, "rms_norm_eps": 1e-5,
-        "hidden_act": "silu", "attn_layer_indices": None, "partial_rotary_factor": 0.5,
-    }, refuses=_refuses_mixer, renames_type=False),
-}  # fmt: skip
-
-
-def describe(raw: Config, hf_class: str) -> Arch:
+def describe(config: Config, hf_class: str) -> Arch:
     """The description of a hybrid Granite model. Raises ConfigError for a config that does not make sense."""
-    config = read_through_class(raw, CONFIG_CLASSES)
-    s = sizes(config)
+    s = replace(sizes(config), n_head_kv=config.positive("num_key_value_heads"))
     ssm = Ssm(
         n_embd=s.n_embd,
-        inner=config.positive("mamba_expand") * s.n_embd,
-        state=config.positive("mamba_d_state"),
-        kernel=config.positive("mamba_d_conv"),
-        rank=config.positive("mamba_n_heads"),
-        groups=config.positive("mamba_n_groups"),
+        inner=config.positive("expand", "mamba_expand") * s.n_embd,
+        state=config.positive("state_size", "mamba_d_state"),
+        kernel=config.positive("conv_kernel", "mamba_d_conv"),
+        rank=config.positive("mamba_n_heads", "mamba_num_heads"),
+        groups=config.positive("n_groups", "mamba_n_groups"),
     )
     if config.find("hidden_act") not in (None, "silu"):
         raise UnsupportedError(f"{config.path}: llama.cpp's hybrid Granite has no other activation than silu")

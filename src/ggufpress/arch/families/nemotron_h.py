@@ -158,10 +158,11 @@ def _predicting(s: Sizes, attending: tuple[Rule, ...], experts: tuple[Rule, ...]
 
 
 def _moved(rule: Rule, blk: str, hf: str) -> Rule:
+    target = rule.target.replace(f"blk.{LAYER}", blk)
     batch = f"{rule.batch}-{blk}" if rule.batch else None
-    return replace(
-        rule, target=rule.target.replace(f"blk.{LAYER}", blk), source=rule.source.replace(HF, hf), batch=batch
-    )
+    # the converter knows a router by the layer in its source's name, which is another here
+    as_f32 = False if target.endswith("ffn_gate_inp.weight") else None
+    return replace(rule, target=target, source=rule.source.replace(HF, hf), batch=batch, as_f32=as_f32)
 
 
 def _metadata(
