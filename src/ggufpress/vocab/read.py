@@ -14,6 +14,7 @@ from ggufpress.vocab.encoder_kinds import CHOOSE, READ, with_token_types
 from ggufpress.vocab.family_kinds import FAMILY_KINDS, FamilyKind
 from ggufpress.vocab.mixture_kinds import MIXTURE_KINDS
 from ggufpress.vocab.plamo import plamo, plamo3
+from ggufpress.vocab.pretokenizer_rules import ADDING_BOS
 from ggufpress.vocab.rwkv import rwkv
 from ggufpress.vocab.special import special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
@@ -112,8 +113,8 @@ def _bpe(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
     out: Metadata = {"tokenizer.ggml.model": text("gpt2"), "tokenizer.ggml.pre": text(pre.name)}
     out.update(table.metadata())
     out.update(special_metadata(files, load_merges=True))
-    if not pre.known:
-        # llama.cpp has a default of its own for some names
+    if not pre.known and pre.name in ADDING_BOS:
+        # a tokenizer that says nothing adds nothing
         out.setdefault("tokenizer.ggml.add_bos_token", flag(False))
     return Vocab("bpe", tuple(out.items()), len(table.tokens), notes)
 
