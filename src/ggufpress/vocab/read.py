@@ -27,6 +27,8 @@ from ggufpress.vocab.tokenizer_files import TokenizerFiles
 CODE_LLAMA_N_VOCAB = 32016
 CODE_LLAMA_IDS = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010}
 GRANITE_N_VOCAB = 49152
+OWN_RANKS = ("llama", "hunyuan", "hunyuan-eod")
+"""Kinds that have their own way with a file of ranks."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ def read_vocab(
 
 
 def _read_files(files: TokenizerFiles, kind: str, n_vocab: int | None, n_token_types: int | None) -> Vocab:
-    if kind != "llama" and (ranked := find_rank_file(files)) is not None:
-        return _read(files, n_vocab, kind="ranks", read=partial(read_ranked, kind=ranked))
+    if kind not in OWN_RANKS and (ranked := find_rank_file(files)) is not None:
+        metadata, n_tokens, notes = read_ranked(files, ranked, n_vocab)
+        return Vocab("ranks", tuple(metadata.items()), n_tokens, notes)
     chosen = CHOOSE[kind](files) if kind in CHOOSE else kind
     read = KINDS.get(chosen)
     if read is None:
