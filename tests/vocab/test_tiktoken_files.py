@@ -101,6 +101,8 @@ def test_glms_tokenizer_model_is_no_sentencepiece(folder: MakeFolder) -> None:
     out = keys(folder(files), 400)
     assert tokens_of(out)[N_RANKS : N_RANKS + 4] == ("<|endoftext|>", "[PAD321]", "[PAD322]", "<|user|>")
     assert out["tokenizer.ggml.pre"].data == "chatglm-bpe"
+    assert out["tokenizer.ggml.eos_token_id"].data == N_RANKS
+    assert out["tokenizer.ggml.eot_token_id"].data == N_RANKS + 3
 
 
 def test_sentencepiece_and_tokenizer_json_are_no_rank_files(folder: MakeFolder, spm_model: bytes) -> None:

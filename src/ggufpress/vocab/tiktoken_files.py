@@ -26,6 +26,8 @@ from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_id, expect_ob
 GLM_SPLIT = QWEN2_SPLIT.replace(r"\p{N}| ", r"\p{N}{1,3}| ")
 END = "<|endoftext|>"
 _EXTRA = tuple(f"<|extra_{i}|>" for i in range(205))
+GLM_IDS = {"eos": END, "eot": "<|user|>", "unk": END}
+"""Source: conversion/chatglm.py."""
 N_RESERVED = 256
 BOS, EOS = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
 HUNYUAN_7B_N_EMBD = 4096
@@ -147,6 +149,8 @@ def _pretokenizer(files: TokenizerFiles, kind: RankFile, ranks: Ranks, merges: l
 
 
 def _special_metadata(files: TokenizerFiles, kind: RankFile, special: Mapping[str, int]) -> Metadata:
+    if kind.name == "tokenizer.model":
+        return special_metadata(files, fixed_ids={key: special[name] for key, name in GLM_IDS.items() if name in special})
     out = special_metadata(files)
     if kind.name == "qwen.tiktoken":
         # only where the files give no id at all, but for that of unknown tokens
