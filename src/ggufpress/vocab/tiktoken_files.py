@@ -150,7 +150,9 @@ def _pretokenizer(files: TokenizerFiles, kind: RankFile, ranks: Ranks, merges: l
 
 def _special_metadata(files: TokenizerFiles, kind: RankFile, special: Mapping[str, int]) -> Metadata:
     if kind.name == "tokenizer.model":
-        return special_metadata(files, fixed_ids={key: special[name] for key, name in GLM_IDS.items() if name in special})
+        return special_metadata(
+            files, fixed_ids={key: special[name] for key, name in GLM_IDS.items() if name in special}
+        )
     out = special_metadata(files)
     if kind.name == "qwen.tiktoken":
         # only where the files give no id at all, but for that of unknown tokens
