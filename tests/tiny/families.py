@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, encoders, experts, hybrids, more_dense, newer_experts, vision
+from tests.tiny import dense, encoders, experts, hybrids, more_dense, newer_experts, uncommon, vision
 from tests.tiny_checkpoints import TinyCase
 
 ROOMS: dict[str, list[TinyCase]] = {
@@ -10,6 +10,7 @@ ROOMS: dict[str, list[TinyCase]] = {
     "experts": experts.CASES + newer_experts.CASES,
     "hybrids": hybrids.CASES,
     "more_dense": more_dense.CASES,
+    "uncommon": uncommon.CASES,
     "vision": vision.CASES,
     "encoders": encoders.CASES,
 }

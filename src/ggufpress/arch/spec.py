@@ -79,11 +79,13 @@ class Stored:
     """A metadata key whose value stands in the checkpoint: `value` of the first weight of each tensor `source` names.
 
     Such keys are written before all others, as llama.cpp's converter meets them while it goes through the weights.
+    Without such tensors the key is `default`, where there is one.
     """
 
     key: str
     source: str
     value: Callable[[tuple[float, ...]], Value]
+    default: Value | None = None
 
 
 @dataclass(frozen=True)
