@@ -28,6 +28,7 @@ def plan(
     output: str | PathLike[str] | None = None,
     via: str = "auto",
     layout: str = "auto",
+    pre: str | None = None,
     allow_requantize: bool = False,
     prune_layers: Sequence[int] | str = (),
     override_kv: Sequence[str] = (),
@@ -44,6 +45,7 @@ def plan(
     types: presets such as "Q4_K_M", or "AUTO"; by default the recipe's, or Q4_K_M.
     output: a .gguf path (one type) or a folder. via: auto, f32, f16 or bf16: the rounding of llama-quantize's input file.
     layout: auto, convert or quantize: the order of keys and tensors.
+    pre: llama.cpp's name of the pre-tokenizer, by default the one that is recognised.
     allow_requantize: quantize what a GGUF source has quantized already. prune_layers: layers to leave out, as numbers or
     "3,7". override_kv: keys to set, as "KEY=TYPE:VALUE". keep_split: shards as the source has them. split_max_size, in
     bytes or such as "2G", and split_max_tensors: shards of that size.
@@ -69,6 +71,7 @@ def plan(
         output=folder,
         via=via,
         layout=layout,
+        pre=pre,
         wanted=wanted,
         recipe=recipe_of(**options),
         importance=read_imatrix(Path(imatrix)) if imatrix is not None else None,
@@ -84,6 +87,7 @@ def quantize(
     output: str | PathLike[str] | None = None,
     via: str = "auto",
     layout: str = "auto",
+    pre: str | None = None,
     allow_requantize: bool = False,
     prune_layers: Sequence[int] | str = (),
     override_kv: Sequence[str] = (),
@@ -114,6 +118,7 @@ def quantize(
         output=output,
         via=via,
         layout=layout,
+        pre=pre,
         allow_requantize=allow_requantize,
         prune_layers=prune_layers,
         override_kv=override_kv,

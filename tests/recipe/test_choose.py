@@ -206,3 +206,10 @@ def test_roles_and_leading_ones() -> None:
         "output", "attn_kv_b", "ffn_gate", "other",
     ]  # fmt: skip
     assert [stripped(s) for s in ((1, 1, 4), (1,), (2, 1))] == [(4,), (1,), (2, 1)]
+
+
+def test_a_class_of_models_may_decide_what_the_converter_keeps_as_f32() -> None:
+    router, other = "blk.0.ffn_gate_inp.weight", "blk.0.indexer.proj.weight"
+    assert converter_type(router, (4, 64), BY_NAME["Q8_0"], as_f32=False).qtype is Q8_0
+    assert converter_type(other, (4, 64), BY_NAME["Q8_0"], as_f32=True).qtype is F32
+    assert converter_type(other, (4,), BY_NAME["Q8_0"], as_f32=False).qtype is F32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, experts, hybrids, more_dense, newer_experts, uncommon, vision
+from tests.tiny import dense, encoders, experts, hybrids, more_dense, newer_experts, uncommon, vision
 from tests.tiny_checkpoints import TinyCase
 
 ROOMS: dict[str, list[TinyCase]] = {
@@ -12,6 +12,7 @@ ROOMS: dict[str, list[TinyCase]] = {
     "more_dense": more_dense.CASES,
     "uncommon": uncommon.CASES,
     "vision": vision.CASES,
+    "encoders": encoders.CASES,
 }
 """Cases by room; the digests of a room are in tests/data/expected/families/ROOM.json.xz."""
 

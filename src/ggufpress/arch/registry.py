@@ -51,5 +51,6 @@ def describe(checkpoint: Checkpoint) -> Arch:
     if arch.stored:
         arch = replace(arch, leading=stored_metadata(checkpoint, arch))
     if arch.pooled:
-        arch = replace(arch, metadata=arch.metadata + pooling_metadata(checkpoint, arch.name))
+        pooling = pooling_metadata(checkpoint, arch.name, arch.classifier_pooling)
+        arch = replace(arch, metadata=arch.metadata + pooling + arch.pooled_keys)
     return arch

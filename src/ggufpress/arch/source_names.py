@@ -42,6 +42,8 @@ def rule_names(checkpoint: Checkpoint, arch: Arch) -> Mapping[str, TensorRef]:
     found: dict[str, TensorRef] = {}
     for ref in checkpoint.tensors.values():
         name = rule_name(ref.name, arch.prefixes)
+        for old, new in arch.endings:
+            name = name.removesuffix(old) + new if name.endswith(old) else name
         if name in found:
             raise MappingError(f"{checkpoint.root}: {found[name].name} and {ref.name} both stand for {name}")
         found[name] = ref

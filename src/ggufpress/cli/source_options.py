@@ -19,11 +19,15 @@ LAYOUT_HELP = (
 )
 
 
+PRE_HELP = "The pre-tokenizer, by llama.cpp's name.  [default: the one that is recognised]"
+
+
 def source_options(function: Function) -> Function:
-    """Add SOURCE, -q, -o, --via and --layout."""
+    """Add SOURCE, -q, -o, --via, --layout and --pre."""
     path = click.Path(path_type=Path)
     layouts, vias = click.Choice(["auto", "convert", "quantize"]), click.Choice(["auto", "f32", "f16", "bf16"])
     for decorate in (
+        click.option("--pre", metavar="NAME", help=PRE_HELP),
         click.option("--layout", type=layouts, default="auto", show_default=True, help=LAYOUT_HELP),
         click.option("--via", type=vias, default="auto", show_default=True, help=VIA_HELP),
         click.option("-o", "--output", type=path, help=OUTPUT_HELP),

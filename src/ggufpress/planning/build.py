@@ -62,6 +62,7 @@ def build_plan(
     output: Path | None = None,
     via: str = "auto",
     layout: str = "auto",
+    pre: str | None = None,
     wanted: Container = PLAIN,
     recipe: Recipe = DEFAULT,
     importance: ImportanceMatrix | None = None,
@@ -72,7 +73,7 @@ def build_plan(
     `types` are presets or AUTO, by default the recipe's; the recipe's rules are for each of them. `output` is a file (only
     with one type) or a folder, by default the current one. `via` and `layout` say which of llama.cpp's files to equal: see
     docs/concepts/parity.md. `wanted` is what the files are to have besides their types. `imatrix_name` is what the files
-    call `importance`, by default its path.
+    call `importance`, by default its path. `pre` is llama.cpp's name of the pre-tokenizer, by default the recognised one.
     Raises UsageError, CheckpointError, ConfigError, TokenizerError, UnsupportedError, MappingError or ImatrixError.
     """
     if via not in VIAS:
@@ -87,9 +88,11 @@ def build_plan(
     if isinstance(source, GgufSet):
         if via != "auto":
             raise UsageError(f"--via {via} is for a checkpoint: this source is a GGUF file with types of its own")
+        if pre is not None:
+            raise UsageError(f"--pre {pre} is for a checkpoint: this source is a GGUF file with a tokenizer of its own")
         model = gguf_model(source)
     else:
-        model = read_model(source)
+        model = read_model(source, pre=pre)
     model = changed(model, wanted)
     via_preset = model.own_type if via == "auto" else preset_named(via)
     chosen = [preset or model.own_type for preset in presets]
