@@ -64,7 +64,8 @@ def main() -> None:
             hf_class = case.config["architectures"][0]
             arch = describe(source)
             described.append((hf_class, case.name, arch))
-            sources.setdefault(FAMILY[arch.hf_class], []).append(source)
+            for family in {FAMILY[arch.hf_class], FAMILY.get(hf_class, FAMILY[arch.hf_class])}:
+                sources.setdefault(family, []).append(source)
         for hf_class in DESCRIBE.keys() - {hf_class for hf_class, _, _ in described}:
             configs = [Config(source.config, "", source.tensors) for source in sources.get(FAMILY[hf_class], [])]
             configs += [Config(OWN_CONFIGS[hf_class], "")] if hf_class in OWN_CONFIGS else []
