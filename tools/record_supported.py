@@ -81,7 +81,8 @@ def _as(hf_class: str, configs: list[Config]) -> list[Arch]:
     found = []
     for config in configs:
         with contextlib.suppress(GgufpressError):
-            found.append(DESCRIBE[hf_class](*text_half(config.replace(architectures=[hf_class]), hf_class)))
+            text, name = text_half(config.replace(architectures=[hf_class]), hf_class)
+            found.append(DESCRIBE[name](text, name))
     return found
 
 
