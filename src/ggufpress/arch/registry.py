@@ -143,7 +143,7 @@ def describe(checkpoint: Checkpoint) -> Arch:
     """
     path = str(checkpoint.root / "config.json")
     config = Config(checkpoint.config, path, checkpoint.tensors)
-    classes = config.find("architectures")
+    classes = config.find("architectures") or mamba.original_class(config)
     if not isinstance(classes, list) or not classes or not isinstance(classes[0], str):
         raise ConfigError(f"{path}: architectures {'is missing' if classes is None else f'is {classes!r:.60}'}, "
                           "a list with the name of the model's class was expected")  # fmt: skip
