@@ -1,5 +1,6 @@
 # make demo   quantize the bundled model, verify the files, let the model speak
 # make test   everything that CI checks: lint, types, tests, generated docs
+# make test-full   the same, with some minutes more of files to compare
 # The first run makes a virtual environment in .venv and builds the native kernels (a C++ compiler is needed).
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := $(shell find src/ggufpress/native -type f) CMakeLists.txt pyproject.toml
 
-.PHONY: demo test test-arm lint types pytest docs check-docs bench clean
+.PHONY: demo test test-full test-arm lint types pytest docs check-docs bench clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -28,6 +29,9 @@ types: $(VENV)/developing
 
 pytest: $(VENV)/developing
 	$(BIN)/python -m pytest
+
+test-full: lint types check-docs
+	$(BIN)/python -m pytest -m "full or not full"
 
 docs: $(VENV)/developing
 	$(BIN)/python tools/write_reference.py

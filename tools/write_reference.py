@@ -14,11 +14,13 @@ import click
 
 import ggufpress
 from ggufpress import errors
-from ggufpress.arch.registry import DESCRIBE, FAMILIES
+from ggufpress.arch.supported import supported
+from ggufpress.cli.archs import tested
 from ggufpress.cli.main import COMMANDS, cli
 from ggufpress.mixture import MIXTURE, RAISES
-from ggufpress.presets import ALIASES, ALL, AUTO, PRESETS
+from ggufpress.presets import ALIASES, ALL, AUTO, COPY
 from ggufpress.quant.types import QTYPES
+from ggufpress.recipe import FALLBACKS
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 WIDTH = 100
@@ -29,26 +31,40 @@ def command_line() -> str:
     """`--help` of every command."""
     pages = ["# The command line\n"]
     settings = {**cli.context_settings, "max_content_width": WIDTH, "terminal_width": WIDTH}
-    for names in ((), *((name,) for name in COMMANDS)):
+    for names in _paths():
         command: click.Command = cli
         context = click.Context(cli, info_name="ggufpress", **settings)
         for name in names:
-            found = cli.get_command(context, name)
+            assert isinstance(command, click.Group)
+            found = command.get_command(context, name)
             assert found is not None
             command, context = found, click.Context(found, context, info_name=name)
         pages.append(f"## {' '.join(('ggufpress', *names))}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(pages)
 
 
+def _paths() -> list[tuple[str, ...]]:
+    """The words of every command: the program's own, and those of commands that have commands."""
+    paths: list[tuple[str, ...]] = [()]
+    for name in COMMANDS:
+        found = cli.get_command(click.Context(cli), name)
+        paths.append((name,))
+        paths += [(name, inner) for inner in found.commands] if isinstance(found, click.Group) else []
+    return paths
+
+
 def types() -> str:
     """Presets, rules and tensor types."""
     lines = ["# Presets and tensor types\n", "## Presets: what `-q` takes\n",
              "| preset | mostly | bits per weight | `general.file_type` | what for |", "|---|---|---:|---:|---|"]  # fmt: skip
-    lines += [f"| {p.name} | {p.qtype} | {p.qtype.bpw:.4g} | {p.ftype} | {p.about} |" for p in PRESETS]
-    lines.append(f"| {AUTO} | | | | BF16 or F16, whichever the checkpoint is stored in |")
+    lines += [f"| {p.name} | {p.qtype} | {p.qtype.bpw:.4g} | {p.ftype} | {p.purpose} |" for p in ALL]
+    lines.append(f"| {COPY.name} | | | | {COPY.about} |")
+    lines.append(f"| {AUTO} | | | | BF16 or F16, whichever the checkpoint is stored in; {COPY.name} of a GGUF file |")
     lines.append(f"\nAlso: {', '.join(f'`{alias}` = {name}' for alias, name in ALIASES.items())}.\n")
-    lines += ["## Which tensors get another type\n", "Read top to bottom: the first row that matches decides. Presets that need "
-              "an importance matrix cannot be asked for yet, but their rules stand here too.\n",
+    lines += ["## Which tensors get another type\n", "Read top to bottom: the first row that matches decides. A user's own rules "
+              "come before: docs/guides/recipes.md. Where rows do not divide into blocks, a smaller block is taken instead:\n",
+              ", ".join(f"{wanted} -> {smaller}" for wanted, smaller in FALLBACKS.items())
+              + "; and F16 where that does not fit either.\n",
               "| tensors | in files of | get | because |", "|---|---|---|---|"]  # fmt: skip
     lines += [f"| {_roles(row.roles)} | {_presets(row.presets)} | {row.qtype} | {row.why} |" for row in MIXTURE]
     lines += ["\nThen, in files of 3 bits and more:\n", "| tensors | that got | get | because |", "|---|---|---|---|"]
@@ -86,10 +102,16 @@ def python() -> str:
 
 
 def architectures() -> str:
-    """Supported classes by family."""
-    lines = ["# Supported model classes\n", "| class in config.json | described in |", "|---|---|"]
-    homes = {name: family.__name__.rsplit(".", 1)[1] for family in FAMILIES for name in family.CLASSES}
-    lines += [f"| {name} | `src/ggufpress/arch/families/{homes[name]}.py` |" for name in DESCRIBE]
+    """Supported classes with what they become and what tests them."""
+    rows = supported()
+    lines = [f"# Supported model classes\n\n{len(rows)} classes, as `ggufpress archs` lists them. The cases are tiny checkpoints "
+             "whose files equal llama.cpp's, byte for byte.\n",
+             "| class in config.json | architecture | tokenizer | described in | tested by |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for row in rows:
+        kinds = ", ".join(row.tokenizers)
+        home = f"[{row.family}](../../src/ggufpress/arch/families/{row.family}.py)"
+        lines.append(f"| {row.hf_class} | {', '.join(row.architectures)} | {kinds} | {home} | {tested(row)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -3,8 +3,8 @@
     import ggufpress
     ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")
 
-Public names: plan, quantize, verify, inspect, quantize_rows, dequantize_rows, the values they return (Plan, Report,
-VerifyReport, Inspection) and GgufpressError, the root of all errors.
+Public names: plan, quantize, verify, inspect, split, merge, quantize_rows, dequantize_rows, the values they return
+(Plan, Report, VerifyReport, Inspection) and GgufpressError, the root of all errors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ggufpress.api import plan, quantize, verify
+    from ggufpress.api import merge, plan, quantize, split, verify
     from ggufpress.errors import GgufpressError
     from ggufpress.execute.run import Report
     from ggufpress.inspection import Inspection, inspect
@@ -29,9 +29,11 @@ __all__ = [
     "VerifyReport",
     "dequantize_rows",
     "inspect",
+    "merge",
     "plan",
     "quantize",
     "quantize_rows",
+    "split",
     "verify",
 ]
 
@@ -43,9 +45,11 @@ _HOMES = {
     "VerifyReport": "proof.report",
     "dequantize_rows": "quant.rows",
     "inspect": "inspection",
+    "merge": "api",
     "plan": "api",
     "quantize": "api",
     "quantize_rows": "quant.rows",
+    "split": "api",
     "verify": "api",
 }
 

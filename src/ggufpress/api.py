@@ -5,38 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Unpack
 
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
+from ggufpress.gguf.shards import read_gguf_set
+from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import Plan, build_plan
 from ggufpress.planning.container import container
 from ggufpress.proof.report import VerifyReport, verify_file
+from ggufpress.recipe.options import RecipeOptions, recipe_of
+from ggufpress.shards.copying import CopyReport, copy
+from ggufpress.shards.division import split_limits
+from ggufpress.shards.planning import merged_path, plan_merge, plan_split, shards_prefix
 from ggufpress.source.resolve import resolve
 
 
 def plan(
     source: str | PathLike[str],
-    types: Sequence[str] = ("Q4_K_M",),
+    types: Sequence[str] | None = None,
     *,
     output: str | PathLike[str] | None = None,
     via: str = "auto",
     layout: str = "auto",
+    pre: str | None = None,
     allow_requantize: bool = False,
     prune_layers: Sequence[int] | str = (),
     override_kv: Sequence[str] = (),
     keep_split: bool = False,
     split_max_size: str | int | None = None,
     split_max_tensors: int | None = None,
+    imatrix: str | PathLike[str] | None = None,
+    imatrix_name: str | None = None,
+    **options: Unpack[RecipeOptions],
 ) -> Plan:
     """Say what `quantize` would do with `source`, from headers only.
 
     source: a folder with a Hugging Face checkpoint, or a GGUF file, also any shard of a set.
-    types: presets such as "Q4_K_M", or "AUTO".
+    types: presets such as "Q4_K_M", or "AUTO"; by default the recipe's, or Q4_K_M.
     output: a .gguf path (one type) or a folder. via: auto, f32, f16 or bf16: the rounding of llama-quantize's input file.
     layout: auto, convert or quantize: the order of keys and tensors.
+    pre: llama.cpp's name of the pre-tokenizer, by default the one that is recognised.
     allow_requantize: quantize what a GGUF source has quantized already. prune_layers: layers to leave out, as numbers or
     "3,7". override_kv: keys to set, as "KEY=TYPE:VALUE". keep_split: shards as the source has them. split_max_size, in
     bytes or such as "2G", and split_max_tensors: shards of that size.
+    imatrix: an importance matrix of llama-imatrix. imatrix_name: what the files say in the place of its path.
+    options: recipe, tensor_types, tensor_type_files, token_embedding_type, output_tensor_type, pure, leave_output_tensor,
+    no_fallback, include_weights, exclude_weights, on_missing: the options of `ggufpress quantize` of these names.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.plan("TinyLlama-1.1B-Chat-v1.0", ["Q8_0"]).outputs[0].file_bytes`
@@ -50,27 +65,42 @@ def plan(
         split_max_size=split_max_size,
         split_max_tensors=split_max_tensors,
     )
-    return build_plan(resolve(source), types, output=folder, via=via, layout=layout, wanted=wanted)
+    return build_plan(
+        resolve(source),
+        types,
+        output=folder,
+        via=via,
+        layout=layout,
+        pre=pre,
+        wanted=wanted,
+        recipe=recipe_of(**options),
+        importance=read_imatrix(Path(imatrix)) if imatrix is not None else None,
+        imatrix_name=imatrix_name,
+    )
 
 
 def quantize(
     source: str | PathLike[str],
-    types: Sequence[str] = ("Q4_K_M",),
+    types: Sequence[str] | None = None,
     *,
     output: str | PathLike[str] | None = None,
     via: str = "auto",
     layout: str = "auto",
+    pre: str | None = None,
     allow_requantize: bool = False,
     prune_layers: Sequence[int] | str = (),
     override_kv: Sequence[str] = (),
     keep_split: bool = False,
     split_max_size: str | int | None = None,
     split_max_tensors: int | None = None,
+    imatrix: str | PathLike[str] | None = None,
+    imatrix_name: str | None = None,
     threads: int | None = None,
     memory: int = MEMORY,
     force: bool = False,
     manifest: bool = False,
     progress: Progress | None = None,
+    **options: Unpack[RecipeOptions],
 ) -> Report:
     """Make one GGUF file per type, all from one read of the weights, with llama.cpp's very bytes.
 
@@ -87,12 +117,16 @@ def quantize(
         output=output,
         via=via,
         layout=layout,
+        pre=pre,
         allow_requantize=allow_requantize,
         prune_layers=prune_layers,
         override_kv=override_kv,
         keep_split=keep_split,
         split_max_size=split_max_size,
         split_max_tensors=split_max_tensors,
+        imatrix=imatrix,
+        imatrix_name=imatrix_name,
+        **options,
     )
     return execute(planned, force=force, threads=threads, memory=memory, manifest=manifest, progress=progress)
 
@@ -108,3 +142,45 @@ def verify(
     reading the source.
     """
     return verify_file(Path(path), resolve(against) if against is not None else None, threads)
+
+
+def split(
+    path: str | PathLike[str],
+    *,
+    output: str | PathLike[str] | None = None,
+    split_max_size: str | int | None = None,
+    split_max_tensors: int | None = None,
+    no_tensor_first_split: bool = False,
+    force: bool = False,
+) -> CopyReport:
+    """Cut the GGUF file at `path` into shards, with gguf-split's very bytes.
+
+    output: what the names of the shards start with, or a folder. split_max_size: bytes of tensors per shard, or a text such
+    as "2G". split_max_tensors: tensors per shard, 128 where neither is given. no_tensor_first_split: only metadata in the
+    first. All shards appear together, complete and verified; on an error nothing is left.
+    raises: GgufpressError and its subclasses.
+
+    Example: `ggufpress.split("model.gguf", split_max_size="2G").files[0].path`
+    """
+    limits = split_limits(split_max_size, split_max_tensors, not no_tensor_first_split)
+    source = read_gguf_set(Path(path))
+    return copy(
+        plan_split(source, shards_prefix(source, None if output is None else Path(output)), limits), force=force
+    )
+
+
+def merge(
+    shard: str | PathLike[str],
+    *,
+    output: str | PathLike[str] | None = None,
+    keep_split_keys: bool = False,
+    force: bool = False,
+) -> CopyReport:
+    """Make one GGUF file of the set of which `shard` is any one: the very file that was split.
+
+    output: a .gguf path or a folder. keep_split_keys: leave split.* in, as gguf-split does.
+    raises: GgufpressError and its subclasses.
+    """
+    source = read_gguf_set(Path(shard))
+    path = merged_path(source, None if output is None else Path(output))
+    return copy(plan_merge(source, path, keep_split_keys=keep_split_keys), force=force)

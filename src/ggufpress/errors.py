@@ -9,7 +9,9 @@
     │   ├── UnsupportedError          a class, data type or feature that we do not know (yet)
     │   ├── MappingError              the checkpoint's tensors and the architecture's rules do not fit
     │   ├── WeightError               a weight is not a finite number
-    │   └── GgufError                 a GGUF file is broken
+    │   ├── GgufError                 a GGUF file is broken
+    │   ├── ImatrixError              an importance matrix is broken, or lacks what the model needs
+    │   └── RecipeError               a recipe file is broken
     ├── OutputError          exit 1   an output file could not be written
     │   └── SpaceError       exit 4   the disk has no room for it
     └── VerifyError          exit 1   a written file is not what was computed
@@ -69,6 +71,14 @@ class WeightError(InputError):
 
 class GgufError(InputError):
     """A GGUF file is broken."""
+
+
+class ImatrixError(InputError):
+    """An importance matrix is broken, or lacks what the model needs."""
+
+
+class RecipeError(InputError):
+    """A recipe file is broken."""
 
 
 class OutputError(GgufpressError):

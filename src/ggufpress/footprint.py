@@ -8,6 +8,7 @@ from typing import Any
 from ggufpress.planning import Plan
 from ggufpress.planning.output import decide
 from ggufpress.presets import BY_NAME
+from ggufpress.recipe import Recipe
 
 CONTEXT = 4096
 
@@ -51,14 +52,14 @@ def footprints(plan: Plan) -> tuple[Footprint, ...]:
         value = keys.get(f"{arch}.{name}")
         return int(value.data) if value and isinstance(value.data, int) else default
 
-    heads = number("attention.head_count", 1)
+    heads = number("attention.head_count", 1) or 1
     head_dim = number("attention.key_length", number("embedding_length") // heads)
     context = min(CONTEXT, number("context_length", CONTEXT))
     cache = 2 * number("block_count") * number("attention.head_count_kv", heads) * head_dim * 2 * context
     buffers = 4 * BATCH * (plan.model.vocab.n_vocab + 4 * number("embedding_length"))
     result = []
     for label, name, about in PRECISIONS:
-        data = sum(nbytes for _, _, _, nbytes in decide(plan.model, BY_NAME[name]))
+        data = sum(nbytes for _, _, _, nbytes in decide(plan.model, Recipe(BY_NAME[name])))
         size = len(plan.outputs[0].header) + data
         result.append(Footprint(label, name, about, size, size + cache + buffers))
     return tuple(result)

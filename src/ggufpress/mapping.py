@@ -11,7 +11,7 @@ import itertools
 import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from ggufpress.arch.gather import Gather, leftover
@@ -103,6 +103,7 @@ class _Instance:
     target: str
     sources: tuple[str, ...]
     batch: tuple[str, int] | None
+    copies: tuple[str, ...] = ()
 
 
 def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
@@ -112,9 +113,14 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
         raise MappingError(
             f"{checkpoint.root}: config.json asks for {asked:,} tensors, at most {MAX_SOURCES:,} are possible"
         )
-    instances = list(_instances(arch))
+    instances = []
+    copies: dict[str, str] = {}
+    for instance in _instances(arch):
+        chosen, others = _first_copy(instance, index)
+        instances.append(chosen)
+        copies |= dict.fromkeys(others, f"{chosen.sources[0]} is the same tensor")
     taken = {source for instance in instances for source in instance.sources}
-    drops = dict(_dropped(arch, index, taken))
+    drops = dict(_dropped(arch, index, taken)) | copies
 
     problems = [
         _Problem(f"{name}: no rule takes it", name, taken) for name in index if name not in taken and name not in drops
@@ -175,7 +181,18 @@ def _instances(arch: Arch) -> Iterator[_Instance]:
         for source, layer in _per_layer(rule.source, _layers(rule, arch)):
             names = tuple(source.replace(EXPERT, str(e)) for e in _stacked(arch, rule))
             target = rule.target.replace(LAYER, str(layer))
-            yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None)
+            copies = tuple(copy.replace(LAYER, str(layer)) for copy in rule.copies)
+            yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None, copies)
+
+
+def _first_copy(instance: _Instance, index: Mapping[str, TensorRef]) -> tuple[_Instance, list[str]]:
+    """The instance with the first of its copies in file order, and the names of the others."""
+    if not instance.copies:
+        return instance, []
+    present = [name for name in (*instance.sources, *instance.copies) if name in index]
+    if len(present) > 1:
+        present = [name for name in index if name in present]
+    return (replace(instance, sources=(present[0],)), present[1:]) if present else (instance, [])
 
 
 def _layers(rule: Rule | Drop, arch: Arch) -> Sequence[int]:

@@ -54,6 +54,11 @@ class Preset:
     about: str
     needs_imatrix: bool = False
 
+    @property
+    def purpose(self) -> str:
+        """What it is for, and what it needs."""
+        return f"{self.about} (needs an importance matrix)" if self.needs_imatrix else self.about
+
 
 ALL: tuple[Preset, ...] = (
     Preset("F32", 0, F32, "every weight exactly as in the checkpoint, four bytes each"),
@@ -94,9 +99,9 @@ ALL: tuple[Preset, ...] = (
 )
 
 PRESETS: tuple[Preset, ...] = tuple(preset for preset in ALL if not preset.needs_imatrix)
-"""The presets that can be asked for: importance matrices cannot be read yet."""
+"""The presets that can be made without an importance matrix."""
 
-BY_NAME = {preset.name: preset for preset in PRESETS}
+BY_NAME = {preset.name: preset for preset in ALL}
 ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "FP32": "F32", "FP16": "F16"}
 AUTO = "AUTO"
 COPY = Preset("COPY", -1, F32, "every tensor in the type it has; only order and keys are llama-quantize's")
@@ -104,13 +109,12 @@ COPY = Preset("COPY", -1, F32, "every tensor in the type it has; only order and 
 
 
 def preset_named(name: str) -> Preset:
-    """The preset called `name`, in any case. Raises UsageError where there is none or it needs an importance matrix."""
+    """The preset called `name`, in any case. Raises UsageError where there is none."""
     key = ALIASES.get(name.upper(), name.upper())
-    if key in BY_NAME:
-        return BY_NAME[key]
     if key == COPY.name:
         return COPY
-    hint = f"known presets: {', '.join([AUTO, COPY.name, *BY_NAME])}"
-    if any(preset.name == key for preset in ALL):
-        raise UsageError(f"{key} needs an importance matrix, and those cannot be read yet", hint=hint)
-    raise UsageError(f"no preset is called {name!r}", hint=hint)
+    if key not in BY_NAME:
+        raise UsageError(
+            f"no preset is called {name!r}", hint=f"known presets: {', '.join([AUTO, COPY.name, *BY_NAME])}"
+        )
+    return BY_NAME[key]

@@ -136,6 +136,7 @@ def test_types_come_from_the_tables(run) -> None:  # type: ignore[no-untyped-def
         (["quantize", BARD, "-q", "Q8_0", "-q", "q8_0"], 2, "asked for twice"),
         (["quantize", BARD, "-q", "Q8_0", "-q", "F16", "-o", "x.gguf"], 2, "is one file, but 2 types"),
         (["quantize", BARD, "--layout", "convert"], 2, "converter does not write Q4_K_M"),
+        (["quantize", BARD, "--pre", "llama-bpe"], 2, "--pre llama-bpe is for byte-level BPE"),
         (["quantize", BARD, "--threads", "0"], 2, "--threads"),
         (["quantize", BARD, "--memory", "lots"], 2, "is no size"),
         (["quantize", BARD, "--memory", "9" * 5000], 2, "is no size"),

@@ -206,4 +206,4 @@ def test_refuses_what_llama_cpp_would_not_load() -> None:
     with pytest.raises(GgufError, match="tensor w has 5 dimensions"):
         encode_header({}, [TensorInfo("w", (1,) * 5, F32, 0)])
     with pytest.raises(ValueError, match=r"general.alignment does not say"):
-        encode_header({"general.alignment": u32(64)}, [])
+        encode_header({}, [TensorInfo("w", (1,), F32, 0)], alignment=64)

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from ggufpress.errors import CheckpointError, UnsupportedError
+from ggufpress.errors import CheckpointError, GgufError, UnsupportedError
+from ggufpress.gguf.shards import GgufSet
+from ggufpress.quant.types import F32
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.source.resolve import resolve
+from tests.made_gguf import make_gguf
 
 
 @pytest.fixture
@@ -64,6 +67,13 @@ def test_says_that_a_file_is_no_folder(folder: Path) -> None:
     with pytest.raises(CheckpointError, match=r"model.safetensors is a file") as caught:
         resolve(folder / "model.safetensors")
     assert str(folder) in (caught.value.hint or "")
-    (folder / "model.gguf").write_bytes(b"GGUF")
-    with pytest.raises(UnsupportedError, match=r"GGUF"):
-        resolve(folder / "model.gguf")
+
+
+def test_a_gguf_file_is_a_source_and_a_broken_one_says_so(folder: Path) -> None:
+    path = make_gguf(folder / "model.gguf", [("a", (2,), F32)])
+    found = resolve(path)
+    assert isinstance(found, GgufSet)
+    assert (found.name, [ref.name for ref in found.tensors]) == ("model", ["a"])
+    path.write_bytes(b"GGUF")
+    with pytest.raises(GgufError, match=r"model\.gguf ends within its version"):
+        resolve(path)

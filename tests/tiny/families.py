@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, experts, hybrids, more_dense, vision
+from tests.tiny import dense, encoders, experts, hybrids, more_dense, newer_experts, uncommon, vision
 from tests.tiny_checkpoints import TinyCase
 
 ROOMS: dict[str, list[TinyCase]] = {
     "dense": dense.CASES,
-    "experts": experts.CASES,
+    "experts": experts.CASES + newer_experts.CASES,
     "hybrids": hybrids.CASES,
     "more_dense": more_dense.CASES,
+    "uncommon": uncommon.CASES,
     "vision": vision.CASES,
+    "encoders": encoders.CASES,
 }
 """Cases by room; the digests of a room are in tests/data/expected/families/ROOM.json.xz."""
 

@@ -57,7 +57,9 @@ QWEN35_MOE = config("Qwen3_5MoeForCausalLM", "qwen3_5_moe_text", **NET, **SPARSE
                     mtp_num_hidden_layers=1, rope_parameters={
                         "rope_type": "default", "rope_theta": 1e6, "mrope_section": [2, 1, 1], "partial_rotary_factor": 0.5},
                     ) | GPT2_VOCAB | {"linear_num_value_heads": 2}  # fmt: skip
-WORLD = "".join(f"{i + 1} {bytes([i])!r} 1\n" for i in range(256)) + "257 '\\r\\n' 2\n258 \"'s\" 2\n259 '\\u00df\\x41' 3\n"
+WORLD = (
+    "".join(f"{i + 1} {bytes([i])!r} 1\n" for i in range(256)) + "257 '\\r\\n' 2\n258 \"'s\" 2\n259 '\\u00df\\x41' 3\n"
+)
 RWKV6 = {"architectures": ["Rwkv6ForCausalLM"], "model_type": "rwkv6", "hidden_size": 32, "intermediate_size": None,
          "num_hidden_layers": 3, "head_size": 16, "layer_norm_epsilon": 1e-5, "rescale_every": 1, "vocab_size": 288,
          "bos_token_id": 0, "eos_token_id": 0}  # fmt: skip
@@ -176,7 +178,9 @@ def qwen_next(case: dict[str, Any], kinds: str, together: bool, mtp: str = "", s
     for i, kind in enumerate(kinds):
         found |= r.delta_layer(case, f"{prefix}layers.{i}", full=kind == "f", together=together, stacked=stacked)
     if mtp:
-        found |= r.predicting(mtp, 32) | r.delta_layer(case, f"{mtp}.layers.0", full=True, together=together, stacked=stacked)
+        found |= r.predicting(mtp, 32) | r.delta_layer(
+            case, f"{mtp}.layers.0", full=True, together=together, stacked=stacked
+        )
     return found
 
 
@@ -225,7 +229,12 @@ def plamo(n: int) -> Shapes:
         if n == 2 and i == 0:
             found |= linear(f"{mixer}.in_proj", 128, 64) | linear(f"{mixer}.bcdt_proj", 80, 64)
             found |= linear(f"{mixer}.dt_proj", 4, 64) | linear(f"{mixer}.out_proj", 64, 64)
-            found |= {f"{mixer}.conv1d.weight": (64, 1, 4), f"{mixer}.A_log": (4,), f"{mixer}.D": (4,), f"{mixer}.dt_bias": (4,)}
+            found |= {
+                f"{mixer}.conv1d.weight": (64, 1, 4),
+                f"{mixer}.A_log": (4,),
+                f"{mixer}.D": (4,),
+                f"{mixer}.dt_bias": (4,),
+            }
             found |= {f"{mixer}.dt_norm_weight": (64,), f"{mixer}.B_norm_weight": (8,), f"{mixer}.C_norm_weight": (8,)}
             continue
         found |= linear(f"{mixer}.qkv_proj", 128, 64) | linear(f"{mixer}.o_proj", 64, 64)
@@ -249,7 +258,11 @@ def kimi() -> Shapes:
         else:
             for x in "qkv":
                 found |= linear(f"{a}.{x}_proj", 64, 32) | {f"{a}.{x}_conv1d.weight": (64, 1, 4) if i else (64, 4)}
-            found |= {f"{a}.A_log": (1, 1, 4, 1), f"{a}.dt_bias": (64,)} | norm(f"{a}.o_norm", 16) | linear(f"{a}.b_proj", 4, 32)
+            found |= (
+                {f"{a}.A_log": (1, 1, 4, 1), f"{a}.dt_bias": (64,)}
+                | norm(f"{a}.o_norm", 16)
+                | linear(f"{a}.b_proj", 4, 32)
+            )
             for x in "fg":
                 found |= linear(f"{a}.{x}_a_proj", 16, 32) | linear(f"{a}.{x}_b_proj", 64, 16)
         if not i:

@@ -57,16 +57,19 @@ def internlm2(config: dict[str, Any]) -> Shapes:
     return renamed(joined(config, qkv="wqkv"), names)
 
 
-def latent(config: dict[str, Any], **traits: Any) -> Shapes:
-    """A decoder whose attention is that of MiniCPM3."""
+def latent(config: dict[str, Any], plain_queries: bool = False, **traits: Any) -> Shapes:
+    """A decoder whose attention is that of MiniCPM3, or PLM's where queries are plain."""
     n_embd, n_head = config["hidden_size"], config["num_attention_heads"]
     value = config.get("v_head_dim") or n_embd // n_head
     found: Shapes = {}
     for name, shape in decoder(config, **traits).items():
         part = name.split(".q_proj")[0]
         if ".q_proj" in name:
-            found |= {f"{part}.q_a_proj.weight": (24, n_embd), f"{part}.q_a_layernorm.weight": (24,),
-                      f"{part}.q_b_proj.weight": (n_head * 24, 24)}  # fmt: skip
+            if plain_queries:
+                found[name] = (n_head * 24, n_embd)
+            else:
+                found |= {f"{part}.q_a_proj.weight": (24, n_embd), f"{part}.q_a_layernorm.weight": (24,),
+                          f"{part}.q_b_proj.weight": (n_head * 24, 24)}  # fmt: skip
             found |= {f"{part}.kv_a_proj_with_mqa.weight": (24, n_embd), f"{part}.kv_a_layernorm.weight": (16,),
                       f"{part}.kv_b_proj.weight": (n_head * (16 + value), 16)}  # fmt: skip
         elif ".o_proj" in name:

@@ -44,11 +44,20 @@ def test_token_outside_of_the_model(folder: MakeFolder, tokenizer_json: ReadJson
 
 
 def test_unknown_pretokenizer(folder: MakeFolder, tokenizer_json: ReadJson) -> None:
-    files = TokenizerFiles(folder({"tokenizer.json": tokenizer_json("gpt-2-dense"), "tokenizer_config.json": GPT2}))
+    stated = tokenizer_json("gpt-2-dense") | {"normalizer": {"type": "Lowercase"}}
+    files = TokenizerFiles(folder({"tokenizer.json": stated, "tokenizer_config.json": GPT2}))
     with pytest.raises(
-        TokenizerError, match=r"fingerprint [0-9a-f]{64}, normalizer null, pre_tokenizer \{\"type\": \"ByteLevel\""
+        TokenizerError,
+        match=r"fingerprint [0-9a-f]{64}, normalizer \{\"type\": \"Lowercase\"\}, pre_tokenizer \{\"type",
     ):
         read_bpe(files, 512)
+
+
+def test_unknown_vocabulary_with_known_rules(folder: MakeFolder, tokenizer_json: ReadJson) -> None:
+    files = TokenizerFiles(folder({"tokenizer.json": tokenizer_json("gpt-2-dense"), "tokenizer_config.json": GPT2}))
+    _, pre, notes = read_bpe(files, 512)
+    assert (pre.name, pre.known) == ("gpt-2", False)
+    assert pre.how in notes
 
 
 def test_empty_vocabulary(folder: MakeFolder) -> None:

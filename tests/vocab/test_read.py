@@ -15,6 +15,7 @@ from ggufpress.gguf.values import Value, ValueType
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab import pretokenizers, read_vocab
 from ggufpress.vocab.pretokenizer_fingerprints import FINGERPRINTS
+from tests.vocab.ranks import tekken
 
 DATA = Path(__file__).parent.parent / "data" / "vocab"
 CASES: dict[str, dict[str, Any]] = json.loads((DATA / "cases.json").read_text(encoding="utf-8"))
@@ -95,10 +96,15 @@ def test_known_pretokenizers(name: str, pre: str, kind: str, folder: MakeFolder,
     assert any("fingerprint" in note for note in vocab.notes)
 
 
-def test_tekken_is_refused(folder: MakeFolder) -> None:
-    with pytest.raises(UnsupportedError, match=r"tekken\.json is a Mistral tokenizer") as caught:
-        read_vocab(folder({"tekken.json": {}}))
-    assert caught.value.hint
+def test_tekken_counts_where_there_is_no_tokenizer_json(folder: MakeFolder, tokenizer_json: Any) -> None:
+    assert read_vocab(folder({"tekken.json": tekken()}), n_vocab=344).kind == "tekken"
+    both = {"tekken.json": tekken(), "tokenizer.json": tokenizer_json("gpt-2")}
+    assert read_vocab(folder(both), n_vocab=50304).kind == "bpe"
+
+
+def test_a_stated_pretokenizer_is_for_byte_level_bpe(folder: MakeFolder, spm_model: bytes) -> None:
+    with pytest.raises(UsageError, match=r"--pre gpt-2 is for byte-level BPE: the vocabulary of .* is of the kind spm"):
+        read_vocab(folder({"tokenizer.model": spm_model}), n_vocab=400, pre="gpt-2")
 
 
 def test_hybrid_dna_is_refused(folder: MakeFolder, spm_model: bytes) -> None:
@@ -113,5 +119,5 @@ def test_unknown_kind(folder: MakeFolder) -> None:
 
 
 def test_no_tokenizer_says_what_was_looked_for(folder: MakeFolder) -> None:
-    with pytest.raises(TokenizerError, match=r"tokenizer\.model, tokenizer\.json, and vocab\.json with merges\.txt"):
+    with pytest.raises(TokenizerError, match=r"tokenizer\.model, tokenizer\.json, vocab\.json with merges\.txt"):
         read_vocab(folder({"config.json": {}}))

@@ -52,14 +52,14 @@ def block_count(config: Config) -> int:
 def decoder_metadata(config: Config, arch: str) -> list[tuple[str, Value]]:
     """The keys that the reference writes for every text model, in file order, ending with `general.file_type`."""
     keys: list[tuple[str, Value]] = [(f"{arch}.block_count", u32(block_count(config)))]
-    keys += _integers(config, arch, SIZES)
+    keys += integers(config, arch, SIZES)
     if config.find("is_causal") is False:
         keys.append((f"{arch}.attention.causal", flag(False)))
     keys += rope_metadata(config, arch)
     for name, aliases in EPSILONS:
         if (epsilon := config.optional_number(*aliases)) is not None:
             keys.append((f"{arch}.{name}", f32(epsilon)))
-    keys += _integers(config, arch, EXPERTS)
+    keys += integers(config, arch, EXPERTS)
     if (gating := config.optional_text(*GATING_KEYS)) is not None:
         if gating not in GATING:
             raise config.wrong(GATING_KEYS, f"one of {', '.join(GATING)}")
@@ -70,6 +70,12 @@ def decoder_metadata(config: Config, arch: str) -> list[tuple[str, Value]]:
     return keys
 
 
-def _integers(config: Config, arch: str, table: tuple[tuple[str, tuple[str, ...]], ...]) -> list[tuple[str, Value]]:
+def integers(config: Config, arch: str, table: tuple[tuple[str, tuple[str, ...]], ...]) -> list[tuple[str, Value]]:
+    """The keys of `table` (GGUF key, where the config may hold it) whose values the config has."""
     found = ((name, config.optional_integer(*aliases)) for name, aliases in table)
     return [(f"{arch}.{name}", u32(value)) for name, value in found if value is not None]
+
+
+def needed(config: Config, arch: str, *table: tuple[str, str]) -> list[tuple[str, Value]]:
+    """The keys of `table` (GGUF key, key of the config) as integers. Raises ConfigError where one is missing."""
+    return [(f"{arch}.{name}", u32(config.integer(source))) for name, source in table]

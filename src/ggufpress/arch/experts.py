@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, feed_forward
-from ggufpress.arch.spec import EXPERT, Rule
+from ggufpress.arch.source_names import rule_name
+from ggufpress.arch.spec import EXPERT, LAYER, Rule
 
 DOWN_GATE_UP = "down_proj gate_proj up_proj"
 GATE_UP_DOWN = "gate_proj up_proj down_proj"
@@ -29,7 +30,13 @@ def stacks(
     """The three stacks of the experts under `hf`, written together; `names` are those of their matrices."""
     shapes = {"gate": (n_expert, n_ff, n_embd), "up": (n_expert, n_ff, n_embd), "down": (n_expert, n_embd, n_ff)}
     return tuple(
-        Rule(f"{BLK}.ffn_{part}_{suffix}.weight", f"{hf}.{EXPERT}.{name}.weight", shape=shapes[part], batch=suffix)
+        Rule(
+            f"{BLK}.ffn_{part}_{suffix}.weight",
+            f"{hf}.{EXPERT}.{name}.weight",
+            shape=shapes[part],
+            batch=suffix,
+            stack=n_expert,
+        )
         for name, part in ((name, PARTS[name]) for name in names.split())
     )
 
@@ -60,3 +67,19 @@ def deepseek_experts(
         *stacks(n_expert, n_ff, s.n_embd, names=names),
         *(feed_forward(s.n_embd, n_ff * n_shared, f"{LAYERS}.mlp.shared_experts", "_shexp") if n_shared else ()),
     )
+
+
+def named(config: Config, *templates: str) -> str:
+    """The first of `templates` under which the checkpoint has a tensor in some layer, else the first of all."""
+    names = [rule_name(name) for name in config.tensors]
+    for template in templates:
+        before, _, after = template.partition(LAYER)
+        if any(name.startswith(before) and name.endswith(after) for name in names):
+            return template
+    return templates[0]
+
+
+def layers_with(config: Config, n_layer: int, template: str) -> tuple[int, ...]:
+    """The layers in which the checkpoint has a tensor of that name."""
+    names = {rule_name(name) for name in config.tensors}
+    return tuple(i for i in range(n_layer) if template.replace(LAYER, str(i)) in names)

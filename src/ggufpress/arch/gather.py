@@ -353,6 +353,43 @@ class FirstRows:
         return f"first-rows({self.count})"
 
 
+@dataclass(frozen=True, slots=True)
+class SkipRows:
+    """All rows but the first `count`: position embeddings that begin behind padding. (rows, ...) -> (rows - count, ...)."""
+
+    count: int
+    spread: ClassVar[int] = 1
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """The shape without these rows. Raises MappingError where none is left."""
+        if shape[0] <= self.count:
+            raise MappingError(f"{list(shape)} has no rows behind the first {self.count}")
+        return (shape[0] - self.count, *shape[1:])
+
+    def runs(self, shape: Shape, first: int, count: int) -> Iterator[tuple[int, int]]:
+        """One run, further on."""
+        yield self.count * prod(shape[1:]) + first, count
+
+    def limit(self, shape: Shape) -> int:
+        """None: rows only move."""
+        return 0
+
+    def ample(self, shape: Shape) -> int:
+        """Any number."""
+        return 0
+
+    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
+        """As they are."""
+        return weights
+
+    def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
+        """All, as far as other rules are concerned: what is skipped is of no use."""
+        return 1, [range(1)]
+
+    def __str__(self) -> str:
+        return f"skip({self.count} rows)"
+
+
 def leftover(gathers: list[Gather | None], shape: Shape) -> str | None:
     """What is wrong where one stored tensor of `shape` makes several: used twice, or in part never; None if all is well."""
     taken = [gather.taken(shape) for gather in gathers if gather]

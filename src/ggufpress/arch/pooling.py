@@ -17,9 +17,12 @@ MODES = {"mean": 1, "cls": 2, "lasttoken": 3}
 FLAGS = {"pooling_mode_mean_tokens": 1, "pooling_mode_cls_token": 2, "pooling_mode_lasttoken": 3}
 
 
-def pooling_metadata(checkpoint: Checkpoint, arch: str) -> tuple[tuple[str, Value], ...]:
+def pooling_metadata(
+    checkpoint: Checkpoint, arch: str, classifier_pooling: str | None = None
+) -> tuple[tuple[str, Value], ...]:
     """The pooling keys of `arch`, none where the checkpoint has no modules.json and no classifier.
 
+    `classifier_pooling` counts where config.json has no such key.
     Raises CheckpointError for broken files, UnsupportedError for a kind of pooling that llama.cpp lacks.
     """
     keys = []
@@ -29,7 +32,7 @@ def pooling_metadata(checkpoint: Checkpoint, arch: str) -> tuple[tuple[str, Valu
         if kind is None:
             raise UnsupportedError(f"{checkpoint.root / MODULES}: llama.cpp pools by mean, first or last token only")
         keys.append((f"{arch}.pooling_type", u32(kind)))
-    if (classifier := checkpoint.config.get("classifier_pooling")) is not None:
+    if (classifier := checkpoint.config.get("classifier_pooling", classifier_pooling)) is not None:
         if classifier not in ("cls", "mean"):
             raise UnsupportedError(f"{checkpoint.root / 'config.json'}: classifier_pooling is {classifier!r:.40}")
         keys.append((f"{arch}.classifier.pooling_type", u32(MODES[classifier])))

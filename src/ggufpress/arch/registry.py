@@ -3,67 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import pkgutil
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
+from types import ModuleType
 
+from ggufpress.arch import families
 from ggufpress.arch.config import Config
-from ggufpress.arch.families import (
-    apertus,
-    bailing,
-    bloom,
-    cohere,
-    dbrx,
-    deepseek,
-    deepseek_mla,
-    deepseek_sparse,
-    dream,
-    ernie,
-    exaone,
-    falcon,
-    falcon_h1,
-    gemma,
-    gemma3,
-    glm4,
-    glm_moe,
-    gpt2,
-    gpt_oss,
-    gptneox,
-    granite,
-    granite_hybrid,
-    granite_moe,
-    hunyuan,
-    internlm,
-    jamba,
-    kimi_linear,
-    lfm2,
-    llama,
-    llama4,
-    mamba,
-    minicpm,
-    minimax,
-    mistral3,
-    mpt,
-    nemotron,
-    nemotron_h,
-    olmo,
-    openelm,
-    orion,
-    phi2,
-    phi3,
-    plamo,
-    qwen,
-    qwen_moe,
-    qwen_next,
-    qwen_vl,
-    refact,
-    rwkv6,
-    rwkv7,
-    seed_oss,
-    stablelm,
-    starcoder,
-    starcoder2,
-    xverse,
-)
 from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
 from ggufpress.arch.stored import stored_metadata
@@ -71,65 +18,10 @@ from ggufpress.arch.text_half import text_half
 from ggufpress.errors import ConfigError, UnsupportedError
 from ggufpress.source.checkpoint import Checkpoint
 
-FAMILIES = (
-    llama,
-    qwen,
-    qwen_moe,
-    starcoder2,
-    olmo,
-    granite,
-    gemma,
-    stablelm,
-    cohere,
-    deepseek,
-    deepseek_mla,
-    seed_oss,
-    phi2,
-    orion,
-    nemotron,
-    exaone,
-    gpt2,
-    bloom,
-    falcon,
-    deepseek,
-    deepseek_mla,
-    granite_moe,
-    gpt_oss,
-    llama4,
-    mamba,
-    falcon_h1,
-    jamba,
-    granite_hybrid,
-    lfm2,
-    qwen_next,
-    rwkv6,
-    rwkv7,
-    nemotron_h,
-    plamo,
-    kimi_linear,
-    dbrx,
-    minimax,
-    bailing,
-    glm_moe,
-    deepseek_sparse,
-    apertus,
-    dream,
-    ernie,
-    gemma3,
-    glm4,
-    gptneox,
-    hunyuan,
-    internlm,
-    minicpm,
-    mistral3,
-    mpt,
-    openelm,
-    phi3,
-    qwen_vl,
-    refact,
-    starcoder,
-    xverse,
+FAMILIES: tuple[ModuleType, ...] = tuple(
+    import_module(f"{families.__name__}.{module.name}") for module in pkgutil.iter_modules(families.__path__)
 )
+"""Every module of families/: what a new one describes is known at once."""
 
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
     name: family.describe for family in FAMILIES for name in family.CLASSES
@@ -159,5 +51,6 @@ def describe(checkpoint: Checkpoint) -> Arch:
     if arch.stored:
         arch = replace(arch, leading=stored_metadata(checkpoint, arch))
     if arch.pooled:
-        arch = replace(arch, metadata=arch.metadata + pooling_metadata(checkpoint, arch.name))
+        pooling = pooling_metadata(checkpoint, arch.name, arch.classifier_pooling)
+        arch = replace(arch, metadata=arch.metadata + pooling + arch.pooled_keys)
     return arch

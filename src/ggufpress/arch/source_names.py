@@ -6,6 +6,7 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/base.py (`filter_tensor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ggufpress.arch.spec import Arch
@@ -16,11 +17,16 @@ LANGUAGE_MODEL = (("model.language_model.", "model."), ("language_model.", ""))
 """Where multimodal checkpoints hold their language model, and what stands there without it."""
 
 MEDIA_REASON = "it belongs to the vision or audio part, which is a file of its own in llama.cpp"
-FIRST_PARTS = ("mlp", "vit", "vpm", "siglip2", "conformer", "merger", "resampler", "sound_encoder", "sound_projection",
-               "speech_embeddings")  # fmt: skip
-LAST_PARTS = ("visual", "vision", "audio", "talker", "token2wav", "code2wav", "projector", "patch_merger",
-              "patch_merge_mlp")  # fmt: skip
-INNER_PARTS = ("vision_", "audio_", "pre_mm_projector_norm", "image_newline", "view_seperator", "patch_embed")
+FIRST_PART = re.compile(
+    r"(mlp|vit|vpm|siglip2|conformer|merger|resampler|sound_encoder|sound_projection|speech_embeddings)([\d_].*)?"
+)
+"""What the first part of a name is in other halves: InternVL's mlp1, PaddleOCR's mlp_AR."""
+
+PART = re.compile(
+    r"(.*_)?(visual|vision|audio|talker|token2wav|code2wav|projector|patch_merger|patch_merge_mlp"
+    r"|(vision|audio|patch_embed|pre_mm_projector_norm|image_newline|view_seperator)(_.*|ding)?)"
+)
+"""What some part of a name is there: vision_tower, multi_modal_projector, patch_embedding."""
 
 
 def rule_name(name: str, prefixes: tuple[tuple[str, str], ...] = ()) -> str:
@@ -36,6 +42,8 @@ def rule_names(checkpoint: Checkpoint, arch: Arch) -> Mapping[str, TensorRef]:
     found: dict[str, TensorRef] = {}
     for ref in checkpoint.tensors.values():
         name = rule_name(ref.name, arch.prefixes)
+        for old, new in arch.endings:
+            name = name.removesuffix(old) + new if name.endswith(old) else name
         if name in found:
             raise MappingError(f"{checkpoint.root}: {found[name].name} and {ref.name} both stand for {name}")
         found[name] = ref
@@ -45,9 +53,6 @@ def rule_names(checkpoint: Checkpoint, arch: Arch) -> Mapping[str, TensorRef]:
 def is_media(name: str) -> bool:
     """Whether a tensor that no rule takes belongs to the vision or audio part of a multimodal model."""
     parts = name.split(".")
-    return (
-        (len(parts) > 1 and parts[0].startswith(FIRST_PARTS))
-        or name.startswith("model.connector.")
-        or any(part.endswith(LAST_PARTS) for part in parts[:-1])
-        or any(inner in part for part in parts for inner in INNER_PARTS)
-    )
+    if len(parts) > 1 and FIRST_PART.fullmatch(parts[0]):
+        return True
+    return name.startswith("model.connector.") or any(PART.fullmatch(part) for part in parts)

@@ -28,6 +28,7 @@ class Rule:
     `gather` takes some of the stored weights, in some order, before `ops`; several rules may share a source that way.
     Rules of a layer with the same `batch` are written together, in rule order, once the last of their sources is due:
     this is how llama.cpp's converter orders stacked experts.
+    `copies` are other names of the same tensor: the first in file order is taken, the others are left out.
     `layers` are those that have the tensor, all where it is None.
     A rule that `repeats` uses weights that another rule uses as well.
     With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
@@ -44,6 +45,7 @@ class Rule:
     required: bool = True
     batch: str | None = None
     gather: Gather | None = None
+    copies: tuple[str, ...] = ()
     layers: Sequence[int] | None = None
     repeats: bool = False
     unless_equal: tuple[str, ...] = ()
@@ -77,11 +79,13 @@ class Stored:
     """A metadata key whose value stands in the checkpoint: `value` of the first weight of each tensor `source` names.
 
     Such keys are written before all others, as llama.cpp's converter meets them while it goes through the weights.
+    Without such tensors the key is `default`, where there is one.
     """
 
     key: str
     source: str
     value: Callable[[tuple[float, ...]], Value]
+    default: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,11 @@ class Arch:
     `general.file_type` where the converter puts it; its value belongs to the output and is set there.
     `vocab` names the way the tokenizer files are read (several: the first for which there are files), `n_vocab` is the
     number of ids of the model; `vocab_keys` are set after the tokenizer's keys, whatever its files say.
-    `pooled`: the sentence-transformers files beside the model say how its outputs are pooled.
-    `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py).
+    `pooled`: the sentence-transformers files beside the model say how its outputs are pooled; `pooled_keys` stand behind
+    what they say, and `classifier_pooling` is what counts where config.json has no such key.
+    `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py);
+    `endings` is the same for what they may end with.
+    `n_token_types` is written with the vocabularies of encoders; `first_vocab_keys` before all that the files say.
     `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
@@ -110,5 +117,10 @@ class Arch:
     vocab_keys: tuple[tuple[str, Value], ...] = ()
     pooled: bool = False
     prefixes: tuple[tuple[str, str], ...] = ()
+    endings: tuple[tuple[str, str], ...] = ()
+    pooled_keys: tuple[tuple[str, Value], ...] = ()
+    classifier_pooling: str | None = None
+    n_token_types: int | None = None
+    first_vocab_keys: tuple[tuple[str, Value], ...] = ()
     stored: tuple[Stored, ...] = ()
     leading: tuple[tuple[str, Value], ...] = ()

@@ -23,6 +23,9 @@ def stored_metadata(checkpoint: Checkpoint, arch: Arch) -> tuple[tuple[str, Valu
         for stored in arch.stored:
             layers = range(arch.n_layer) if LAYER in stored.source else range(1)
             names = [stored.source.replace(LAYER, str(layer)) for layer in layers]
+            if stored.default is not None and names[0] not in index:
+                keys.append((stored.key, stored.default))
+                continue
             missing = [name for name in names if name not in index]
             if missing:
                 raise MappingError(f"{checkpoint.root}: {missing[0]} is missing: {stored.key} is made from it")

@@ -26,7 +26,10 @@ COMMANDS = {
     "verify": "check a GGUF file, also against its source",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
+    "imatrix": "show what an importance matrix holds",
+    "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
+    "archs": "list the model classes that can be converted",
 }
 WRITING = ("quantize",)
 """Commands that may not have finished when nobody reads what they say any more."""

@@ -8,9 +8,8 @@ import click
 
 from ggufpress.cli.copied import copy_and_show
 from ggufpress.cli.output import shared_options
-from ggufpress.errors import UsageError
 from ggufpress.gguf.shards import read_gguf_set
-from ggufpress.shards.planning import plan_merge
+from ggufpress.shards.planning import merged_path, plan_merge
 
 
 @click.command("merge")
@@ -28,10 +27,5 @@ def command(shard: Path, output: Path | None, keep_split_keys: bool, force: bool
     ggufpress merge Llama-70B-Q4_K_M-00001-of-00021.gguf -o Llama-70B-Q4_K_M.gguf
     """
     source = read_gguf_set(shard)
-    if not source.is_split:
-        raise UsageError(f"{shard} is a whole GGUF file, not a shard of a set")
-    path = output or Path(f"{source.name}.gguf")
-    if path.is_dir():
-        path = path / f"{source.name}.gguf"
-    plan = plan_merge(source, path, keep_split_keys=keep_split_keys)
+    plan = plan_merge(source, merged_path(source, output), keep_split_keys=keep_split_keys)
     copy_and_show(plan, "merging", force=force, as_json=as_json, quiet=quiet)

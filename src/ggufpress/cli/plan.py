@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import click
 from rich.table import Table
@@ -18,16 +20,26 @@ from ggufpress.cli.output import (
     stdout,
     table,
 )
+from ggufpress.cli.quantize import upgrades
+from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.footprint import CONTEXT, footprints
+from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import OutputPlan, Plan, build_plan
 from ggufpress.planning.container import Container
+from ggufpress.planning.explain import Explanation, explain
+from ggufpress.recipe.options import RecipeOptions, recipe_of
 from ggufpress.source.resolve import resolve
 
 
 @click.command("plan")
 @source_options
+@imatrix_options
+@recipe_options
 @container_options
+@click.option(
+    "--why", metavar="TENSOR", multiple=True, help="Show which rules were asked about TENSOR and what they said."
+)
 @shared_options
 def command(
     source: str,
@@ -35,23 +47,58 @@ def command(
     output: Path | None,
     via: str,
     layout: str,
+    pre: str | None,
+    imatrix: Path | None,
+    imatrix_name: str | None,
     wanted: Container,
+    why: tuple[str, ...],
     as_json: bool,
     quiet: bool,
+    **options: Unpack[RecipeOptions],
 ) -> None:
     """Say what `quantize` would do with SOURCE: every tensor, its type and size. Reads headers, no weights.
 
     \b
     ggufpress plan TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M
+    ggufpress plan TinyLlama-1.1B-Chat-v1.0 --why blk.0.attn_v.weight
     """
-    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout, wanted=wanted)
-    if as_json:
+    plan = build_plan(
+        resolve(source),
+        types or None,
+        output=output,
+        via=via,
+        layout=layout,
+        pre=pre,
+        wanted=wanted,
+        recipe=recipe_of(**options),
+        importance=read_imatrix(imatrix) if imatrix else None,
+        imatrix_name=imatrix_name,
+    )
+    if why:
+        explained = explain(plan, why)
+        if as_json:
+            print_json([item.to_json() for item in explained])
+        else:
+            show_why(explained)
+    elif as_json:
         print_json(plan.to_json() | {"footprints": [item.to_json() for item in footprints(plan)]})
     elif quiet:
         for file in (file for made in plan.outputs for file in made.files):
             click.echo(f"{file.path}\t{file.file_bytes}")
     else:
         show(plan)
+
+
+def show_why(explained: Sequence[Explanation]) -> None:
+    """Print for a person what decided about each tensor."""
+    for item in explained:
+        tensor = item.tensor
+        shape = " x ".join(map(str, tensor.shape))
+        click.echo(
+            f"{tensor.name} in {item.output.preset.name}: {shape}, {tensor.via} -> {tensor.qtype} ({tensor.rule})"
+        )
+        print_table(table(("rule", "says"), [(step.rule, step.answer) for step in item.steps], fold=1))
+        click.echo()
 
 
 def show(plan: Plan) -> None:
@@ -63,6 +110,8 @@ def show(plan: Plan) -> None:
             console.print(
                 f"fallback: {tensor.name} gets {tensor.qtype}: {tensor.fallback}", style="yellow", markup=False
             )
+        for line in upgrades(output):
+            console.print(f"upgrade: {line}", style="yellow", markup=False)
         how = "as llama.cpp's converter makes it"
         if output.via:
             how = f"as llama-quantize makes it from {plan.model.root.name if plan.model.stored else output.via.name}"

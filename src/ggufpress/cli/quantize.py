@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Unpack
 
 import click
 
 from ggufpress.cli.container_options import container_options
 from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stderr, table
 from ggufpress.cli.progress import WeightProgress
+from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.execute.pipeline import MEMORY
 from ggufpress.execute.run import Report, execute
-from ggufpress.planning import Plan, build_plan
+from ggufpress.imatrix.read import read_imatrix
+from ggufpress.planning import OutputPlan, Plan, build_plan
 from ggufpress.planning.container import Container
+from ggufpress.recipe.options import RecipeOptions, recipe_of
 from ggufpress.source.resolve import resolve
 
 MAX_DIGITS = 18
@@ -38,6 +43,8 @@ class ByteCount(click.ParamType[int]):
 
 @click.command("quantize")
 @source_options
+@imatrix_options
+@recipe_options
 @container_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
@@ -50,6 +57,9 @@ def command(
     output: Path | None,
     via: str,
     layout: str,
+    pre: str | None,
+    imatrix: Path | None,
+    imatrix_name: str | None,
     wanted: Container,
     threads: int | None,
     memory: int,
@@ -57,14 +67,27 @@ def command(
     manifest: bool,
     as_json: bool,
     quiet: bool,
+    **options: Unpack[RecipeOptions],
 ) -> None:
     """Make GGUF files from SOURCE, a checkpoint's folder or a GGUF file, all from one read of the weights.
 
     \b
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
+    ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q IQ2_M --imatrix imatrix.gguf --tensor-type attn_v=q6_k
     """
-    plan = build_plan(resolve(source), types, output=output, via=via, layout=layout, wanted=wanted)
+    plan = build_plan(
+        resolve(source),
+        types or None,
+        output=output,
+        via=via,
+        layout=layout,
+        pre=pre,
+        wanted=wanted,
+        recipe=recipe_of(**options),
+        importance=read_imatrix(imatrix) if imatrix else None,
+        imatrix_name=imatrix_name,
+    )
     talk = not quiet and not as_json
     if talk:
         announce(plan)
@@ -103,6 +126,17 @@ def announce(plan: Plan) -> None:
             count, first = len(output.fallbacks), output.fallbacks[0]
             line = f"{output.preset.name}: {count} tensors get another type, the first is {first.name}: {first.qtype}"
             console.print(f"note: {line} ({first.fallback})", style="yellow", markup=False)
+        for line in upgrades(output):
+            console.print(f"note: {output.preset.name}: {line}", style="yellow", markup=False)
+
+
+def upgrades(output: OutputPlan) -> list[str]:
+    """What became of types that need importance which is missing, a line for each pair of types."""
+    pairs = Counter((tensor.decision.upgrade, tensor.qtype) for tensor in output.upgrades)
+    return [
+        f"{count} tensors get {better} instead of {wanted}, which needs importance"
+        for (wanted, better), count in pairs.items()
+    ]
 
 
 def show(report: Report) -> None:

@@ -8,19 +8,26 @@ import click
 
 from ggufpress.cli.output import Function
 
-TYPE_HELP = "A preset, see `ggufpress types`; AUTO keeps the checkpoint's precision. May be given many times."
+TYPE_HELP = (
+    "A preset, see `ggufpress types`; AUTO keeps the source's precision. May be given many times.  [default: Q4_K_M]"
+)
 OUTPUT_HELP = "A .gguf file (one type) or a folder.  [default: here]"
 VIA_HELP = "Whose rounding: the type of the file that llama-quantize would be given. auto: the converter's default."
 LAYOUT_HELP = (
-    "Order of keys and tensors: the converter's or llama-quantize's. auto: the converter's where it has the type."
+    "Order of keys and tensors: the converter's or llama-quantize's. auto: the converter's where it has the type and nothing "
+    "else is asked for."
 )
 
 
+PRE_HELP = "The pre-tokenizer, by llama.cpp's name.  [default: the one that is recognised]"
+
+
 def source_options(function: Function) -> Function:
-    """Add SOURCE, -q, -o, --via and --layout."""
+    """Add SOURCE, -q, -o, --via, --layout and --pre."""
     path = click.Path(path_type=Path)
     layouts, vias = click.Choice(["auto", "convert", "quantize"]), click.Choice(["auto", "f32", "f16", "bf16"])
     for decorate in (
+        click.option("--pre", metavar="NAME", help=PRE_HELP),
         click.option("--layout", type=layouts, default="auto", show_default=True, help=LAYOUT_HELP),
         click.option("--via", type=vias, default="auto", show_default=True, help=VIA_HELP),
         click.option("-o", "--output", type=path, help=OUTPUT_HELP),
@@ -29,8 +36,6 @@ def source_options(function: Function) -> Function:
             "--type",
             "types",
             multiple=True,
-            default=["Q4_K_M"],
-            show_default=True,
             metavar="TYPE",
             help=TYPE_HELP,
         ),

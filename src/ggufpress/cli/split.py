@@ -8,9 +8,9 @@ import click
 
 from ggufpress.cli.copied import copy_and_show, show_plan
 from ggufpress.cli.output import print_json, shared_options
-from ggufpress.gguf.shards import GgufSet, read_gguf_set
+from ggufpress.gguf.shards import read_gguf_set
 from ggufpress.shards.division import split_limits
-from ggufpress.shards.planning import plan_split
+from ggufpress.shards.planning import plan_split, shards_prefix
 
 
 @click.command("split")
@@ -49,17 +49,10 @@ def command(
     """
     limits = split_limits(split_max_size, split_max_tensors, not no_tensor_first_split)
     source = read_gguf_set(file)
-    plan = plan_split(source, prefix_of(source, output), limits)
+    plan = plan_split(source, shards_prefix(source, output), limits)
     if not dry_run:
         copy_and_show(plan, "splitting", force=force, as_json=as_json, quiet=quiet)
     elif as_json:
         print_json(plan.to_json())
     else:
         show_plan(plan, quiet=quiet)
-
-
-def prefix_of(source: GgufSet, output: Path | None) -> Path:
-    """What the names of the shards start with."""
-    if output is None:
-        return Path(source.name)
-    return output / source.name if output.is_dir() else output.with_name(output.name.removesuffix(".gguf"))

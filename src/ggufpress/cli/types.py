@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ggufpress.cli.output import print_json, print_table, shared_options, table
-from ggufpress.presets import ALIASES, AUTO, COPY, PRESETS
+from ggufpress.presets import ALIASES, ALL, AUTO, COPY
 from ggufpress.quant.types import QTYPES
 
 
@@ -15,8 +15,15 @@ def command(as_json: bool, quiet: bool) -> None:
     """List the presets that -q takes, and the tensor types that a GGUF file can hold."""
     if as_json:
         presets = [
-            {"name": p.name, "ftype": p.ftype, "type": p.qtype.name, "bpw": p.qtype.bpw, "about": p.about}
-            for p in PRESETS
+            {
+                "name": p.name,
+                "ftype": p.ftype,
+                "type": p.qtype.name,
+                "bpw": p.qtype.bpw,
+                "about": p.about,
+                "needs_imatrix": p.needs_imatrix,
+            }
+            for p in ALL
         ]
         types = [
             {"name": q.name, "id": q.id, "bpw": q.bpw, "block": q.block, "block_bytes": q.block_bytes, "about": q.about}
@@ -25,9 +32,9 @@ def command(as_json: bool, quiet: bool) -> None:
         print_json({"presets": presets, "aliases": ALIASES, "types": types})
         return
     if quiet:
-        click.echo("\n".join(preset.name for preset in PRESETS))
+        click.echo("\n".join(preset.name for preset in ALL))
         return
-    rows = [(p.name, p.qtype.name, f"{p.qtype.bpw:.4g}", p.about) for p in PRESETS]
+    rows = [(p.name, p.qtype.name, f"{p.qtype.bpw:.4g}", p.purpose) for p in ALL]
     rows.append((COPY.name, "", "", COPY.about))
     rows.append((AUTO, "", "", "BF16 or F16, whichever the checkpoint is stored in"))
     print_table(

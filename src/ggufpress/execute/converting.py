@@ -10,6 +10,8 @@ from ggufpress import _native
 from ggufpress.errors import WeightError
 from ggufpress.execute.loading import Carver
 from ggufpress.execute.slabs import Slab
+from ggufpress.execute.weighing import weighted_runs
+from ggufpress.imatrix.matrix import ImportanceData
 from ggufpress.mapping import Derived
 from ggufpress.planning import PlannedTensor
 from ggufpress.quant.types import BF16, F16, F32, QType
@@ -55,7 +57,7 @@ def is_copy(tensor: Derived, planned: PlannedTensor) -> bool:
     return planned.qtype is tensor.dtype and planned.via is tensor.dtype
 
 
-def convert(found: Loaded, planned: PlannedTensor, data: memoryview) -> None:
+def convert(found: Loaded, planned: PlannedTensor, data: memoryview, importance: ImportanceData | None = None) -> None:
     """Write the slab as `planned` wants it to `data`. Raises WeightError for weights that its type cannot hold."""
     if is_copy(found.tensor, planned):
         data[:] = found.source
@@ -63,9 +65,12 @@ def convert(found: Loaded, planned: PlannedTensor, data: memoryview) -> None:
     qtype, cols = planned.qtype, found.cols(planned.qtype)
     # a GGUF source was rounded when it was written
     via = F32 if planned.via.quantized else planned.via
-    bad = _native.convert(found.numbers, found.kind.id, via.id, data, qtype.id, cols)
-    if bad >= 0:
-        raise _not_finite(found.tensor, found.slab.first + bad)
+    for run in weighted_runs(planned, found.slab, importance):
+        numbers = found.numbers[found.kind.row_bytes(run.first) :][: found.kind.row_bytes(run.elements)]
+        blocks = data[qtype.row_bytes(run.first) :][: qtype.row_bytes(run.elements)]
+        bad = _native.convert(numbers, found.kind.id, via.id, blocks, qtype.id, cols, run.weights)
+        if bad >= 0:
+            raise _not_finite(found.tensor, found.slab.first + run.first + bad)
     if found.checked and _native.check_blocks(data, qtype.id, cols) >= 0:
         raise WeightError(
             f"{found.tensor.sources[0].file}: {found.tensor.sources[0].name} has weights that are too large for {qtype}",

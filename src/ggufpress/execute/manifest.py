@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ggufpress.errors import CheckpointError
+from ggufpress.errors import CheckpointError, ImatrixError, InputError
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.files import ReadOnlyFile
@@ -45,10 +45,10 @@ def source_hashes(model: Model) -> dict[str, dict[str, Any]]:
         return dict(zip((path.name for path in files), executor.map(_described, files), strict=True))
 
 
-def _described(path: Path) -> dict[str, Any]:
+def _described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(CHUNK))
-    with ReadOnlyFile(path, CheckpointError) as file:
+    with ReadOnlyFile(path, error) as file:
         for at in range(0, file.size, CHUNK):
             chunk = buffer[: min(CHUNK, file.size - at)]
             file.read_into(at, chunk, "its bytes")
@@ -77,10 +77,12 @@ def manifest(
     ]
     one = digests[0] if len(digests) == 1 else None
     described = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
+    matrix = plan.importance.path if plan.importance else None
     return {
         "manifest": FORMAT,
         "ggufpress": version("ggufpress"),
         "source": {"name": plan.model.name, "class": plan.model.hf_class, "files": sources},
+        "imatrix": {"name": matrix.name, **_described(matrix, ImatrixError)} if matrix else None,
         "output": described,
     }
 

@@ -12,6 +12,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import sqrt
 
@@ -22,6 +23,7 @@ from ggufpress.execute.measuring import measured
 from ggufpress.execute.ordered import OrderedHashes
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.slabs import Slab, ample, slabs, smallest
+from ggufpress.imatrix.matrix import ImportanceData
 from ggufpress.mapping import Derived
 from ggufpress.planning import Plan, PlannedTensor
 from ggufpress.source.reading import TensorReader
@@ -107,9 +109,11 @@ def stream(
     jobs = _jobs(plan, parts)
     slot_bytes, n_slots = _slots(jobs, memory, threads)
     from_gguf = plan.model.stored is not None
-    with TensorReader(error=GgufError if from_gguf else CheckpointError) as reader:
+    with ExitStack() as stack:
+        reader = stack.enter_context(TensorReader(error=GgufError if from_gguf else CheckpointError))
+        importance = stack.enter_context(ImportanceData(plan.importance)) if plan.importance else None
         jobs = [replace(job, tensor=measured(reader, job.tensor)) for job in jobs]
-        run = _Run(jobs, reader, slot_bytes, n_slots, measure, from_gguf, progress, finished)
+        run = _Run(jobs, reader, importance, slot_bytes, n_slots, measure, from_gguf, progress, finished)
         run.work(min(threads, n_slots))
     written: list[dict[str, WrittenTensor]] = [{} for _ in plan.outputs]
     for job in jobs:
@@ -154,6 +158,7 @@ class _Run:
         self,
         jobs: Sequence[_Job],
         reader: TensorReader,
+        importance: ImportanceData | None,
         slot_bytes: int,
         n_slots: int,
         measure: bool,
@@ -162,6 +167,7 @@ class _Run:
         finished: Finished,
     ) -> None:
         self._reader = reader
+        self._importance = importance
         self._checked = checked
         self._measure = measure
         self._progress = progress
@@ -231,7 +237,7 @@ class _Run:
         for target in job.targets:
             qtype = target.planned.qtype
             data = carve(qtype.row_bytes(slab.elements))
-            convert(found, target.planned, data)
+            convert(found, target.planned, data, self._importance)
             target.part.write_at(target.start + qtype.row_bytes(slab.first), data)
             outputs.append(data)
             if self._measure:

@@ -32,7 +32,10 @@ def n_cut(metadata: Metadata) -> int:
 
 
 def _carried(value: Value) -> Value:
-    if not any(_has_nul(item) for item in _strings(value)):
+    strings = _strings(value)
+    # one search through all of a vocabulary
+    texts = "\0" in "".join([item for item in strings if isinstance(item, str)])
+    if not texts and not any(_has_nul(item) for item in strings if isinstance(item, bytes)):
         return value
     if isinstance(value.data, tuple):
         return Value(value.type, tuple(_cut(item) for item in value.data), value.item_type)

@@ -23,6 +23,8 @@ ALIGNMENT = 32
 
 MAX_NAME_BYTES = 63
 MAX_DIMS = 4
+TOGETHER = 1 << 14
+"""Strings of an array that are encoded at a time: a whole vocabulary's, each an object of its own, would take memory."""
 
 PACKED = {
     ValueType.UINT8: "B", ValueType.INT8: "b", ValueType.UINT16: "H", ValueType.INT16: "h", ValueType.UINT32: "I",
@@ -116,14 +118,19 @@ def _value(value: Value) -> list[bytes]:
 def _items(item_type: ValueType, items: Sequence[Scalar]) -> list[bytes]:
     if item_type is not ValueType.STRING:
         return [struct.pack(f"<{len(items)}{PACKED[item_type]}", *items)]
+    return [_strings(items[start : start + TOGETHER]) for start in range(0, len(items), TOGETHER)]
+
+
+def _strings(items: Sequence[Scalar]) -> bytes:
+    """Strings one after the other, each behind its length."""
     texts: list[bytes] = [item.encode() if isinstance(item, str) else item for item in items]  # type: ignore[misc]
     lengths = [len(text) for text in texts]
-    # a vocabulary of a million strings has a few dozen lengths
+    # many strings have a few dozen lengths
     packed = {length: struct.pack("<Q", length) for length in set(lengths)}
     parts = [b""] * (2 * len(texts))
     parts[0::2] = [packed[length] for length in lengths]
     parts[1::2] = texts
-    return parts
+    return b"".join(parts)
 
 
 def _string(text: str) -> bytes:

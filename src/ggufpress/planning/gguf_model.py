@@ -6,6 +6,7 @@ Source: TREE src/llama-quant.cpp, src/llama-model-loader.cpp (the guess of a fil
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from ggufpress.arch.decoder import FILE_TYPE
 from ggufpress.errors import GgufError
@@ -14,10 +15,12 @@ from ggufpress.gguf.shards import MAX_ALIGNMENT, GgufSet, qtype_of
 from ggufpress.gguf.values import Metadata, ValueType
 from ggufpress.mapping import Derived
 from ggufpress.planning.model import Model
-from ggufpress.presets import COPY
+from ggufpress.presets import ALIASES, ALL, COPY
+from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import quantizer_order
 from ggufpress.vocab import Vocab
 
+TYPE_NAMES = frozenset((COPY.name, *(preset.name for preset in ALL), *ALIASES))
 ARCHITECTURE = "general.architecture"
 COUNTS = ("block_count", "expert_count", "attention.head_count", "attention.head_count_kv")
 """Keys of the architecture on which types depend."""
@@ -39,7 +42,7 @@ def gguf_model(source: GgufSet) -> Model:
     n_tokens = len(tokens.data) if tokens and isinstance(tokens.data, tuple) else 0
     return Model(
         root=source.path,
-        name=source.name,
+        name=model_name(source.name),
         hf_class=None,
         metadata=metadata,
         tensors=gguf_tensors(source),
@@ -50,6 +53,15 @@ def gguf_model(source: GgufSet) -> Model:
         stored=source,
         file_type=stored_file_type(source),
     )
+
+
+def model_name(name: str) -> str:
+    """What a model is called where a file of it is called `name`: without the type that stands at the end.
+
+    Example: `model_name("tiny-F16") == "tiny"`
+    """
+    stem, dash, last = name.rpartition("-")
+    return stem if dash and stem and last.upper() in TYPE_NAMES else name
 
 
 def gguf_tensors(source: GgufSet) -> tuple[Derived, ...]:
@@ -67,15 +79,19 @@ def stored_file_type(source: GgufSet) -> int:
         if said.type is not ValueType.UINT32 or not isinstance(said.data, int):
             raise GgufError(f"{source.path}: {FILE_TYPE} is {said.type.name}, not UINT32")
         return said.data
-    types = {ref.name: qtype_of(ref).name for ref in source.tensors}
-    seen: Counter[str] = Counter()
-    most, highest = "F32", 0
+    return guessed_file_type({ref.name: qtype_of(ref) for ref in source.tensors})
+
+
+def guessed_file_type(types: Mapping[str, QType]) -> int:
+    """What llama.cpp takes a file's type for that does not say it, by the types of its tensors: marked as a guess."""
+    seen: Counter[QType] = Counter()
+    most, highest = F32, 0
     for name in quantizer_order(types):
         seen[types[name]] += 1
         # the first type to reach a number keeps the place
         if seen[types[name]] > highest:
             most, highest = types[name], seen[types[name]]
-    return FTYPES.get(most, 0) | GUESSED
+    return FTYPES.get(most.name, 0) | GUESSED
 
 
 def _check_keys(source: GgufSet, metadata: Metadata) -> None:

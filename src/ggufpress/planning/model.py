@@ -112,18 +112,19 @@ class Model:
         return sum(ref.nbytes for tensor in self.tensors for ref in tensor.sources)
 
 
-def read_model(checkpoint: Checkpoint) -> Model:
-    """The model in `checkpoint`. Reads the small files, but no weight.
+def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
+    """The model in `checkpoint`. Reads the small files, but no weight. `pre` names the pre-tokenizer, None: recognise it.
 
     Raises CheckpointError, ConfigError, TokenizerError, UnsupportedError or MappingError.
     """
     arch = describe(checkpoint)
     tensors = map_tensors(checkpoint, arch)
-    vocab = read_vocab(checkpoint, arch.vocab, arch.n_vocab)
+    vocab = read_vocab(checkpoint, arch.vocab, arch.n_vocab, n_token_types=arch.n_token_types, pre=pre)
     keys: Metadata = {"general.architecture": text(arch.name), **dict(arch.leading)}
     keys.update(general_metadata(checkpoint, parameter_counts(tensors.tensors)))
     keys.update(arch.metadata)
     keys[QUANTIZATION_VERSION] = u32(2)
+    keys.update(arch.first_vocab_keys)
     keys.update(vocab.metadata)
     keys.update(arch.vocab_keys)
     return Model(

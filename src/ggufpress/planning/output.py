@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,17 @@ from ggufpress.gguf.carried import carried_metadata, set_last
 from ggufpress.gguf.placed import PlacedFile
 from ggufpress.gguf.shards import check_paths
 from ggufpress.gguf.values import Metadata, Value, u32
+from ggufpress.imatrix.keys import imatrix_keys
+from ggufpress.imatrix.matrix import Entry, ImportanceMatrix
 from ggufpress.mapping import Derived
 from ggufpress.planning.container import PLAIN, Container
 from ggufpress.planning.files import planned_files
+from ggufpress.planning.gguf_model import guessed_file_type
 from ggufpress.planning.model import QUANTIZATION_VERSION, Model
 from ggufpress.planning.stored import check_conversions
 from ggufpress.presets import BY_NAME, COPY, Preset
 from ggufpress.quant.types import F32, QType
-from ggufpress.recipe import Decision, choose_types, converter_type, stripped
+from ggufpress.recipe import Decision, Recipe, choose_types, converter_type, stripped
 
 CONVERTER_PRESETS = ("F32", "F16", "BF16", "Q8_0")
 LAYOUTS = ("auto", "convert", "quantize")
@@ -32,17 +35,32 @@ class PlannedTensor:
     """One tensor of one output: where it comes from, what it becomes and where it goes.
 
     `via` is the type whose rounding each weight takes before it gets `qtype`: that of llama-quantize's input file.
-    `offset` counts bytes from the start of the data section.
+    `offset` counts bytes from the start of the data section. `entry` are the tensor's numbers in the importance matrix,
+    where `decision` says that they are used.
     """
 
     source: Derived
     shape: Shape
-    qtype: QType
     via: QType
     offset: int
     nbytes: int
-    rule: str
-    fallback: str | None
+    decision: Decision
+    entry: Entry | None = None
+
+    @property
+    def qtype(self) -> QType:
+        """The type it gets."""
+        return self.decision.qtype
+
+    @property
+    def rule(self) -> str:
+        """What chose the type."""
+        return self.decision.rule
+
+    @property
+    def fallback(self) -> str | None:
+        """Why the shape did not allow the type that was chosen, or None."""
+        return self.decision.fallback
 
     @property
     def name(self) -> str:
@@ -63,6 +81,8 @@ class PlannedTensor:
             "bytes": self.nbytes,
             "rule": self.rule,
             "fallback": self.fallback,
+            "instead_of": self.decision.upgrade.name if self.decision.upgrade else None,
+            "importance": self.decision.importance,
         }
 
 
@@ -74,12 +94,17 @@ class OutputPlan:
     """
 
     path: Path
-    preset: Preset
+    recipe: Recipe
     layout: str
     via: Preset | None
     metadata: Metadata
     tensors: tuple[PlannedTensor, ...]
     files: tuple[PlacedFile[PlannedTensor], ...]
+
+    @property
+    def preset(self) -> Preset:
+        """The preset that names the file's type."""
+        return self.recipe.preset
 
     @property
     def header(self) -> bytes:
@@ -106,11 +131,17 @@ class OutputPlan:
         """The tensors whose rows do not fit the type that the preset wanted."""
         return tuple(tensor for tensor in self.tensors if tensor.fallback)
 
+    @property
+    def upgrades(self) -> tuple[PlannedTensor, ...]:
+        """The tensors that get a better type, as there is no importance for the one that was chosen."""
+        return tuple(tensor for tensor in self.tensors if tensor.decision.upgrade)
+
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json` and the manifest."""
         return {
             "path": str(self.path),
             "type": self.preset.name,
+            "recipe": self.recipe.to_json(),
             "layout": self.layout,
             "via": self.via.name if self.via else None,
             "header_bytes": len(self.header),
@@ -123,14 +154,23 @@ class OutputPlan:
 
 
 def plan_output(
-    model: Model, preset: Preset, layout: str, via: Preset, path: Path, wanted: Container = PLAIN
+    model: Model,
+    recipe: Recipe,
+    layout: str,
+    via: Preset,
+    path: Path,
+    wanted: Container = PLAIN,
+    importance: ImportanceMatrix | None = None,
+    imatrix_name: str | None = None,
 ) -> OutputPlan:
-    """The file that holds `model` as `preset` at `path`, or its shards. Raises UsageError or UnsupportedError."""
-    layout = resolved_layout(model.layout(layout), preset)
+    """The file that holds `model` by `recipe` at `path`, or its shards.
+
+    `imatrix_name` stands in the file for the path of `importance`. Raises UsageError, UnsupportedError or ImatrixError.
+    """
+    layout = resolved_layout(model.layout(layout), recipe, importance)
     quantizer = layout == "quantize"
-    ftype = preset.ftype
-    if preset is COPY:
-        ftype = via.ftype if model.file_type is None else model.file_type
+    preset = recipe.preset
+    ftype = _kept_file_type(model, via) if preset is COPY else preset.ftype
     metadata = dict(model.metadata)
     # for some families llama.cpp's converter writes no file type
     if FILE_TYPE in metadata:
@@ -142,22 +182,32 @@ def plan_output(
             (QUANTIZATION_VERSION, u32(2)),
             (FILE_TYPE, u32(ftype)),
             *model.overrides,
+            *(imatrix_keys(importance, imatrix_name).items() if importance else ()),
             *_layers_left(model),
         ):
             set_last(metadata, key, value)
-    decided = decide(model, preset, layout, via, in_order=wanted.keep_split)
+    decided = decide(model, recipe, layout, via, importance, in_order=wanted.keep_split)
     if model.stored:
         types = ((tensor.name, before, choice.qtype) for tensor, choice, before, _ in decided)
         check_conversions(types, preset.name, allow_requantize=wanted.allow_requantize)
     tensors = []
     for tensor, choice, before, nbytes in decided:
         shape = stripped(tensor.shape) if quantizer else tensor.shape
-        tensors.append(PlannedTensor(tensor, shape, choice.qtype, before, 0, nbytes, choice.rule, choice.fallback))
+        used = importance if choice.importance == "entry" else None
+        entry = used.entries[model.origins.get(tensor.name, tensor.name)] if used else None
+        tensors.append(PlannedTensor(tensor, shape, before, 0, nbytes, choice, entry))
     files = planned_files(model, path, metadata, tensors, wanted)
     if model.stored:
         check_paths(model.stored, [file.path for file in files])
     placed = tuple(tensor for file in files for tensor in file.tensors)
-    return OutputPlan(path, preset, layout, via if quantizer else None, metadata, placed, files)
+    return OutputPlan(path, recipe, layout, via if quantizer else None, metadata, placed, files)
+
+
+def _kept_file_type(model: Model, via: Preset) -> int:
+    """The number that COPY leaves in the file: what its source says, or is taken for where it says nothing."""
+    if model.file_type is not None:
+        return model.file_type
+    return via.ftype if FILE_TYPE in model.metadata else guessed_file_type(model.stored_types(via))
 
 
 def _layers_left(model: Model) -> list[tuple[str, Value]]:
@@ -166,13 +216,20 @@ def _layers_left(model: Model) -> list[tuple[str, Value]]:
 
 
 def decide(
-    model: Model, preset: Preset, layout: str = "auto", via: Preset = BY_NAME["F32"], *, in_order: bool = False
+    model: Model,
+    recipe: Recipe,
+    layout: str = "auto",
+    via: Preset = BY_NAME["F32"],
+    importance: ImportanceMatrix | None = None,
+    *,
+    in_order: bool = False,
 ) -> list[tuple[Derived, Decision, QType, int]]:
     """Each tensor in file order with its decision, the type whose rounding it takes on the way, and its bytes.
 
     `in_order`: the file's order is that of the source.
     """
-    if resolved_layout(model.layout(layout), preset) == "convert":
+    preset = recipe.preset
+    if resolved_layout(model.layout(layout), recipe, importance) == "convert":
         decided = [
             (tensor, converter_type(tensor.name, tensor.shape, preset, tensor.as_f32), F32) for tensor in model.tensors
         ]
@@ -180,7 +237,8 @@ def decide(
         by_name = {tensor.name: tensor for tensor in model.tensors}
         before = model.stored_types(via)
         listed = [(name, tensor.shape, before[name]) for name, tensor in by_name.items()]
-        chosen = choose_types(listed, preset, model.facts, in_order=in_order)
+        facts = replace(model.facts, imatrix=importance is not None)
+        chosen = choose_types(listed, recipe, facts, _entry_sizes(model, importance), in_order=in_order)
         decided = [(by_name[name], choice, before[name]) for name, choice in chosen.items()]
     return [
         (tensor, choice, before, tensor.n_params // choice.qtype.block * choice.qtype.block_bytes)
@@ -188,12 +246,28 @@ def decide(
     ]
 
 
-def resolved_layout(layout: str, preset: Preset) -> str:
-    """`convert` or `quantize`: for auto the converter's, where it has the type. Raises UsageError where it has not."""
+def _entry_sizes(model: Model, importance: ImportanceMatrix | None) -> dict[str, int]:
+    """How many numbers the matrix has for each tensor, which it knows by the name from before layers were pruned."""
+    entries = importance.entries if importance else {}
+    found = {tensor.name: entries.get(model.origins.get(tensor.name, tensor.name)) for tensor in model.tensors}
+    return {name: entry.n_values for name, entry in found.items() if entry}
+
+
+def resolved_layout(layout: str, recipe: Recipe, importance: ImportanceMatrix | None = None) -> str:
+    """`convert` or `quantize`: for auto the converter's, where it has the type and there are no rules for it to follow.
+
+    Raises UsageError where `convert` is asked for and the converter cannot.
+    """
+    preset = recipe.preset
     has = preset.name in CONVERTER_PRESETS
+    told = importance is not None or recipe.has_rules
     if layout == "convert" and not has:
         raise UsageError(
             f"llama.cpp's converter does not write {preset.name}",
             hint=f"leave --layout out, or choose one of {', '.join(CONVERTER_PRESETS)}",
         )
-    return "convert" if has and layout != "quantize" else "quantize"
+    if layout == "convert" and told:
+        raise UsageError(
+            "llama.cpp's converter knows no rules for tensors and no importance matrix", hint="leave --layout out"
+        )
+    return "convert" if has and layout != "quantize" and not told else "quantize"

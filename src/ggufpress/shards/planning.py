@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ggufpress.errors import GgufError
+from ggufpress.errors import GgufError, UsageError
 from ggufpress.gguf.carried import carried_metadata, carried_shape, n_cut, set_last
 from ggufpress.gguf.header import ALIGNMENT, data_offsets
 from ggufpress.gguf.placed import PlacedFile, placed_file
@@ -115,6 +115,24 @@ def plan_merge(source: GgufSet, path: Path, *, keep_split_keys: bool = False) ->
         metadata = carried_metadata(source.files[0].metadata)
         set_last(metadata, COUNT, Value(ValueType.UINT16, 0))
     return SplitPlan(source, (_file(path, metadata, source.tensors, source.alignment),), _notes(source))
+
+
+def shards_prefix(source: GgufSet, output: Path | None) -> Path:
+    """What the names of shards start with where a caller asks for `output`: a prefix, a folder, or nothing."""
+    if output is None:
+        return Path(source.name)
+    return output / source.name if output.is_dir() else output.with_name(output.name.removesuffix(".gguf"))
+
+
+def merged_path(source: GgufSet, output: Path | None) -> Path:
+    """The file to merge to where a caller asks for `output`: a file, a folder, or nothing.
+
+    Raises UsageError where there is nothing to merge.
+    """
+    if not source.is_split:
+        raise UsageError(f"{source.path} is a whole GGUF file, not a shard of a set")
+    path = Path() if output is None else output
+    return path / f"{source.name}.gguf" if path.is_dir() else path
 
 
 def shard_metadata(number: int, count: int, n_tensors: int) -> Metadata:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
+
+from tokenizers import models
 
 from ggufpress.errors import TokenizerError
 from ggufpress.vocab.fast_tokenizer import FastTokenizer, load_fast_tokenizer
 from ggufpress.vocab.pretokenizer_fingerprints import CHECK_TEXT
-from ggufpress.vocab.pretokenizers import RULES, PreTokenizer, recognise
+from ggufpress.vocab.pretokenizers import RULES, PreTokenizer, recognise, stated_pretokenizer
 from ggufpress.vocab.token_table import TokenTable, TokenType, added_token, check_n_vocab, padding
-from ggufpress.vocab.tokenizer_files import TokenizerFiles
+from ggufpress.vocab.tokenizer_files import TokenizerFiles, optional_object
 
 
 def read_bpe(
@@ -22,9 +25,38 @@ def read_bpe(
     Raises TokenizerError where a token lies outside of `n_vocab` or the pre-tokenizer is unknown.
     Source: conversion/base.py, get_vocab_base.
     """
+    tokenizer, table, notes = read_table(files, n_vocab, as_stated=as_stated)
+    pre = find_pretokenizer(files, tokenizer)
+    return table, pre, (*tokenizer.notes, pre.how, *notes)
+
+
+def find_pretokenizer(files: TokenizerFiles, tokenizer: FastTokenizer) -> PreTokenizer:
+    """The pre-tokenizer that the user names, or the one that the tokenizer has. Raises TokenizerError for an unknown one."""
+    if files.pre is not None:
+        return stated_pretokenizer(files.pre)
+    model_type = files.checkpoint.config.get("model_type")
+    where = str(files.path("tokenizer.json"))
+    model = optional_object(files.json("tokenizer.json") or {}, "model", where)
+    return recognise(
+        tokenizer.encode(CHECK_TEXT),
+        split_rules(files, tokenizer),
+        tokenizer.where,
+        model_type=model_type if isinstance(model_type, str) else None,
+        ignores_merges=bool(model.get("ignore_merges")),
+        word_pieces=isinstance(tokenizer.backend.model, models.WordPiece),
+    )
+
+
+def read_table(
+    files: TokenizerFiles, n_vocab: int | None, *, as_stated: bool = False
+) -> tuple[FastTokenizer, TokenTable, tuple[str, ...]]:
+    """The tokenizer, its vocabulary padded to `n_vocab`, and a note about the padding.
+
+    Raises TokenizerError where a token lies outside of `n_vocab`.
+    """
     tokenizer = load_fast_tokenizer(files)
     vocab: dict[str, int] = tokenizer.backend.get_vocab(with_added_tokens=True)
-    source = files.path("tokenizer.json" if files.has("tokenizer.json") else "vocab.json")
+    source = tokenizer.where
     if not vocab:
         raise TokenizerError(f"{source} has an empty vocabulary")
     n_vocab = check_n_vocab(len(vocab) if n_vocab is None else n_vocab, f"{files.path('config.json')}: vocab_size")
@@ -34,18 +66,19 @@ def read_bpe(
             f"{source} gives {last!r} the id {vocab[last]}, but the model has {n_vocab} tokens",
             hint="vocab_size in config.json, the embedding and the tokenizer must be of one model",
         )
-    pre = recognise(tokenizer.encode(CHECK_TEXT), split_rules(files), str(source))
-    table = _table(tokenizer, vocab, n_vocab, as_stated)
-    notes = (*tokenizer.notes, pre.how)
-    if n_vocab > len(vocab):
-        notes += (f"{n_vocab - len(vocab)} unused tokens pad the vocabulary to {n_vocab}",)
-    return table, pre, notes
+    unused = n_vocab - len(vocab)
+    notes = (f"{unused} unused tokens pad the vocabulary to {n_vocab}",) if unused > 0 else ()
+    return tokenizer, _table(tokenizer, vocab, n_vocab, as_stated), notes
 
 
-def split_rules(files: TokenizerFiles) -> Mapping[str, Any]:
-    """What tokenizer.json states about splitting text; empty where there is none."""
-    stated = files.json("tokenizer.json") or {}
-    return {key: stated.get(key) for key in RULES}
+def split_rules(files: TokenizerFiles, tokenizer: FastTokenizer) -> Mapping[str, Any]:
+    """What tokenizer.json states about splitting text, or what was made of older files where there is none."""
+    if (stated := files.json("tokenizer.json")) is not None:
+        return {key: stated.get(key) for key in RULES}
+    parts = (tokenizer.backend.normalizer, tokenizer.backend.pre_tokenizer)
+    return {
+        key: None if part is None else json.loads(part.__getstate__()) for key, part in zip(RULES, parts, strict=True)
+    }
 
 
 def _table(tokenizer: FastTokenizer, vocab: Mapping[str, int], n_vocab: int, as_stated: bool) -> TokenTable:

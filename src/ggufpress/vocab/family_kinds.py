@@ -18,6 +18,7 @@ from ggufpress.vocab.fast_tokenizer import load_fast_tokenizer
 from ggufpress.vocab.special import ID_KEYS, TOKEN_TYPES, special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
 from ggufpress.vocab.spm_variants import END_OF_TURN, read_internlm2, read_phi3, stated_tokens
+from ggufpress.vocab.tiktoken_files import find_rank_file, read_ranked
 from ggufpress.vocab.token_table import TokenTable, TokenType, check_n_vocab
 from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_id
 
@@ -35,20 +36,22 @@ CHATML = (
 """What llama.cpp's converter gives Qwen3-ASR, whose own template it replaces."""
 
 
-def _llama_tokens(table: TokenTable) -> Metadata:
+def llama_tokens(table: TokenTable) -> Metadata:
+    """The keys of a SentencePiece vocabulary's tokens."""
     return {"tokenizer.ggml.model": text("llama"), "tokenizer.ggml.pre": text("default"), **dict(table.metadata())}
 
 
-def _spm(files: TokenizerFiles, n_vocab: int | None) -> Result:
+def spm(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """SentencePiece as it is."""
     table, notes = read_spm(files, n_vocab)
     n_tokens = len(table.tokens)
-    return "spm", {**_llama_tokens(table), **special_metadata(files, n_vocab=n_tokens)}, n_tokens, notes
+    return "spm", {**llama_tokens(table), **special_metadata(files, n_vocab=n_tokens)}, n_tokens, notes
 
 
-def _bpe(
+def bpe(
     files: TokenizerFiles, n_vocab: int | None, as_stated: bool = False, fixed: Mapping[str, str] | None = None
 ) -> Result:
-    """`fixed` names the added tokens that are special ones where the files give no id."""
+    """Byte-level BPE as it is. `fixed` names the added tokens that are special ones where the files give no id."""
     table, pre, notes = read_bpe(files, n_vocab, as_stated=as_stated)
     out: Metadata = {
         "tokenizer.ggml.model": text("gpt2"),
@@ -75,15 +78,15 @@ def _prefix_space(files: TokenizerFiles) -> Metadata:
 
 def spm_prefix(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece, and add_prefix_space of tokenizer_config.json behind it: ERNIE, Pangu."""
-    kind, out, n_tokens, notes = _spm(files, n_vocab)
+    kind, out, n_tokens, notes = spm(files, n_vocab)
     return kind, out | _prefix_space(files), n_tokens, notes
 
 
 def gemma3(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece without a space before a text, byte-level BPE where there is no tokenizer.model."""
     if not files.has(MODEL_FILE):
-        return _bpe(files, n_vocab)
-    kind, out, n_tokens, notes = _spm(files, n_vocab)
+        return bpe(files, n_vocab)
+    kind, out, n_tokens, notes = spm(files, n_vocab)
     return kind, out | {SPACE_PREFIX: flag(False)}, n_tokens, notes
 
 
@@ -92,17 +95,17 @@ def phi3(files: TokenizerFiles, n_vocab: int | None) -> Result:
     if (files.json("tokenizer_config.json") or {}).get("tokenizer_class") == "GPT2Tokenizer" or not files.has(
         MODEL_FILE
     ):
-        return _bpe(files, n_vocab)
+        return bpe(files, n_vocab)
     table = read_phi3(files, n_vocab)
     n_tokens = len(table.tokens)
-    return "spm", {**_llama_tokens(table), **special_metadata(files, n_vocab=n_tokens)}, n_tokens, ()
+    return "spm", {**llama_tokens(table), **special_metadata(files, n_vocab=n_tokens)}, n_tokens, ()
 
 
 def internlm2(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece; <|im_end|> ends a text where there is such a token."""
     table, prefix, end_of_turn = read_internlm2(files, n_vocab)
     n_tokens = len(table.tokens)
-    out = {**_llama_tokens(table), SPACE_PREFIX: flag(prefix)}
+    out = {**llama_tokens(table), SPACE_PREFIX: flag(prefix)}
     out |= special_metadata(files, n_vocab=n_tokens, set_ids={} if end_of_turn is None else {"eos": end_of_turn})
     return "spm", out, n_tokens, ()
 
@@ -115,7 +118,7 @@ def internlm3(files: TokenizerFiles, n_vocab: int | None) -> Result:
     for token_id, token, special, _ in stated_tokens(files, json_too=False):
         if special and token == END_OF_TURN:
             ends["eos"] = token_id
-    out = {**_llama_tokens(table), **_prefix_space(files)}
+    out = {**llama_tokens(table), **_prefix_space(files)}
     return "spm", out | special_metadata(files, n_vocab=n_tokens, set_known_ids=ends), n_tokens, notes
 
 
@@ -139,29 +142,29 @@ def xverse(files: TokenizerFiles, n_vocab: int | None) -> Result:
             kind = TokenType.CONTROL if tokenizer.added[token_id].special else TokenType.USER_DEFINED
         tokens.append(token)
         types.append(kind)
-    out = {**_llama_tokens(TokenTable(tokens, types)), **special_metadata(files, n_vocab=n_vocab)}
+    out = {**llama_tokens(TokenTable(tokens, types)), **special_metadata(files, n_vocab=n_vocab)}
     return "spm-json", out, n_vocab, tokenizer.notes
 
 
 def glm4(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE; <|endoftext|> and <|user|> end a text and a turn."""
     fixed = {"eos": "<|endoftext|>", "eot": "<|user|>", "unk": "<|endoftext|>", "bos": "<|endoftext|>"}
-    return _bpe(files, n_vocab, fixed=fixed)
+    return bpe(files, n_vocab, fixed=fixed)
 
 
 def chatglm(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE; as for GLM-4, but no token begins a text."""
-    return _bpe(files, n_vocab, fixed={"eos": "<|endoftext|>", "eot": "<|user|>", "unk": "<|endoftext|>"})
+    return bpe(files, n_vocab, fixed={"eos": "<|endoftext|>", "eot": "<|user|>", "unk": "<|endoftext|>"})
 
 
 def mpt(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE; SentencePiece with SEA-LION's special tokens where that cannot be read."""
     try:
-        return _bpe(files, n_vocab)
+        return bpe(files, n_vocab)
     except TokenizerError:
         if not files.has(MODEL_FILE):
             raise
-    kind, out, n_tokens, notes = _spm(files, n_vocab)
+    kind, out, n_tokens, notes = spm(files, n_vocab)
     out["tokenizer.ggml.add_bos_token"] = flag(False)
     out["tokenizer.ggml.padding_token_id"] = u32(3)
     out["tokenizer.ggml.eos_token_id"] = u32(1)
@@ -171,7 +174,7 @@ def mpt(files: TokenizerFiles, n_vocab: int | None) -> Result:
 
 def refact(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE, and the token that ends a turn where the files name one."""
-    kind, out, n_tokens, notes = _bpe(files, n_vocab)
+    kind, out, n_tokens, notes = bpe(files, n_vocab)
     more = special_metadata(files, token_types=("prefix", "suffix", "middle", "eot"))
     template = "tokenizer.chat_template"
     return kind, out | {key: value for key, value in more.items() if not key.startswith(template)}, n_tokens, notes
@@ -179,12 +182,12 @@ def refact(files: TokenizerFiles, n_vocab: int | None) -> Result:
 
 def stated_bpe(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE whose added tokens are what the tokenizer says: LLaDA."""
-    return _bpe(files, n_vocab, as_stated=True)
+    return bpe(files, n_vocab, as_stated=True)
 
 
 def dream(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece where there is a tokenizer.model, else as LLaDA."""
-    return _spm(files, n_vocab) if files.has(MODEL_FILE) else _bpe(files, n_vocab, as_stated=True)
+    return spm(files, n_vocab) if files.has(MODEL_FILE) else bpe(files, n_vocab, as_stated=True)
 
 
 def hunyuan(files: TokenizerFiles, n_vocab: int | None, eod: bool = False) -> Result:
@@ -192,38 +195,39 @@ def hunyuan(files: TokenizerFiles, n_vocab: int | None, eod: bool = False) -> Re
 
     `eod`: eod_token_id of config.json ends a text. transformers' class loses that key.
     """
-    if not files.has("tokenizer.json"):
-        raise TokenizerError(f"{files.path('tokenizer.json')} is missing", hint="its tiktoken file cannot be read yet")
     where = files.path("config.json")
     config = {**files.checkpoint.config}
     section = config.get("text_config")
     config |= section if isinstance(section, dict) else {}
-    table, pre, notes = read_bpe(files, n_vocab)
-    out: Metadata = {
-        "tokenizer.ggml.model": text("gpt2"),
-        "tokenizer.ggml.pre": text(pre.name),
-        **dict(table.metadata()),
-    }
-    pad = config.get("pad_token_id")
-    types = TOKEN_TYPES if not (type(pad) is int and pad < 0) else tuple(x for x in TOKEN_TYPES if x != "pad")
-    out |= special_metadata(files, load_merges=True, token_types=types)
+    ranked = find_rank_file(files)
+    if ranked is not None:
+        out, n_tokens, notes = read_ranked(files, ranked, n_vocab)
+        if config.get("num_experts") is not None:
+            return "ranks", out, n_tokens, notes
+    else:
+        table, pre, notes = read_bpe(files, n_vocab)
+        out = {"tokenizer.ggml.model": text("gpt2"), "tokenizer.ggml.pre": text(pre.name), **dict(table.metadata())}
+        n_tokens = len(table.tokens)
+        pad = config.get("pad_token_id")
+        types = TOKEN_TYPES if not (type(pad) is int and pad < 0) else tuple(x for x in TOKEN_TYPES if x != "pad")
+        out |= special_metadata(files, load_merges=True, token_types=types)
     if eod and (end := config.get("eod_token_id")) is not None:
         out["tokenizer.ggml.eos_token_id"] = u32(expect_id(end, f"{where}: eod_token_id"))
     ends = (files.json("generation_config.json") or {}).get("eos_token_id")
     if isinstance(ends, list) and len(ends) >= 2:
         place = f"{files.path('generation_config.json')}: eos_token_id"
         out["tokenizer.ggml.eot_token_id"] = u32(expect_id(ends[0], place))
-    return "bpe", out, len(table.tokens), notes
+    return "bpe" if ranked is None else "ranks", out, n_tokens, notes
 
 
 def openelm(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """SentencePiece where there is a tokenizer.model, else Llama 2's vocabulary."""
     if files.has(MODEL_FILE):
-        return _spm(files, n_vocab)
+        return spm(files, n_vocab)
     whole = llama_2()
     size = check_n_vocab(n_vocab or len(whole.tokens), f"{files.path('config.json')}: vocab_size")
     table = TokenTable(whole.tokens[:size], whole.types[:size], (whole.scores or [])[:size])
-    out = _llama_tokens(table)
+    out = llama_tokens(table)
     out |= {ID_KEYS[name]: u32(token_id) for name, token_id in SPECIAL_IDS.items()}
     out["tokenizer.ggml.add_bos_token"], out["tokenizer.ggml.add_eos_token"] = flag(True), flag(False)
     return "spm", out, len(table.tokens), (f"{files.path(MODEL_FILE)} is missing: Llama 2's vocabulary is used",)
@@ -231,7 +235,7 @@ def openelm(files: TokenizerFiles, n_vocab: int | None) -> Result:
 
 def qwen3_asr(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """As Qwen, with a plain chat template; <|im_end|> begins and ends a text."""
-    kind, out, n_tokens, notes = _spm(files, n_vocab) if files.has(MODEL_FILE) else _bpe(files, n_vocab)
+    kind, out, n_tokens, notes = spm(files, n_vocab) if files.has(MODEL_FILE) else bpe(files, n_vocab)
     out["tokenizer.chat_template"] = text(CHATML)
     for token_id, token, _, _ in stated_tokens(files, json_too=False):
         if token == END_OF_TURN:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer, pre_tokenizers, processors
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 
 from ggufpress.errors import TokenizerError
 from ggufpress.vocab.added_tokens import Special, TokenSettings, content_of, read_token_settings
@@ -33,6 +33,7 @@ from ggufpress.vocab.tokenizer_classes import (
     TokenizerClass,
 )
 from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_list, expect_text, optional_object
+from ggufpress.vocab.words_file import BERT_TOKENS, WORDS_FILE, rewritten_normalizer, tokenizer_of_words
 
 _WRAPPED_KEYS = ("bos_token", "eos_token", "unk_token", "pad_token")
 
@@ -91,6 +92,9 @@ def load_fast_tokenizer(files: TokenizerFiles) -> FastTokenizer:
     from_json = files.has("tokenizer.json")
     if from_json:
         backend = _tokenizer_of_json(files)
+    elif files.has(WORDS_FILE) and chosen.from_files in ("bert", None):
+        backend = tokenizer_of_words(files, settings.values, chosen.special or BERT_TOKENS)
+        notes = (*notes, f"tokenizer made of {WORDS_FILE}")
     elif has_merges_files(files):
         if chosen.from_files is None:
             chosen = replace(GENERIC, from_files="gpt2")
@@ -99,21 +103,24 @@ def load_fast_tokenizer(files: TokenizerFiles) -> FastTokenizer:
     else:
         raise TokenizerError(
             f"{files.checkpoint.root} has no tokenizer: "
-            "looked for tokenizer.model, tokenizer.json, and vocab.json with merges.txt"
+            "looked for tokenizer.model, tokenizer.json, vocab.json with merges.txt, and vocab.txt"
         )
     padding = backend.padding
     backend.no_truncation()
     backend.no_padding()
     backend.encode_special_tokens = bool(settings.values.get("split_special_tokens", False))
 
-    where = str(files.path("tokenizer.json" if from_json else "vocab.json"))
-    named = _named_special_tokens(settings, chosen, padding, wrap=not from_json)
+    merged = not from_json and isinstance(backend.model, models.BPE)
+    where = str(files.path("tokenizer.json" if from_json else "vocab.json" if merged else WORDS_FILE))
+    named = _named_special_tokens(settings, chosen, padding, wrap=merged)
     special = _distinct([*named.values(), *_more_special_tokens(files, settings, chosen)])
-    if not from_json:
+    if merged:
         special = [_settled(token) for token in special]
     with _panics_are_errors(where):
         _add_tokens(backend, settings.by_id, special)
     _force_prefix_space(backend, chosen, settings.values)
+    if chosen.rewrites_normalizer and backend.normalizer is not None:
+        backend.normalizer = rewritten_normalizer(backend.normalizer, settings.values)
     if chosen.writes_template:
         _write_template(files, backend, chosen, settings.values, named)
     n_base = backend.get_vocab_size(with_added_tokens=False)
@@ -183,7 +190,7 @@ def _named_special_tokens(
 
 
 def _more_special_tokens(files: TokenizerFiles, settings: TokenSettings, chosen: TokenizerClass) -> list[Special]:
-    out = list(settings.values.get(EXTRA_KEY) or [])
+    out = list(settings.values.get(EXTRA_KEY, chosen.extra) or [])
     infill = (settings.values.get(key, default) for key, default in chosen.infill_keys.items())
     out += [token for token in infill if isinstance(token, str)]
     where = f"{files.path('tokenizer_config.json')}: extra_special_tokens"

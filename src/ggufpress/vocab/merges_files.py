@@ -20,13 +20,17 @@ QWEN2_SPLIT = (
 """Source: transformers 4.57.6, convert_slow_tokenizer.py, Qwen2Converter."""
 
 
+ROBERTA_ENDS = {"cls": "<s>", "sep": "</s>"}
+"""Source: transformers 4.57.6, models/roberta/tokenization_roberta.py."""
+
+
 def has_merges_files(files: TokenizerFiles) -> bool:
     """Whether both files are there."""
     return files.has(VOCAB_FILE) and files.has(MERGES_FILE)
 
 
 def tokenizer_of_merges_files(files: TokenizerFiles, rules: str, settings: TokenSettings) -> Any:
-    """A `tokenizers.Tokenizer` with the rules "gpt2" or "qwen2", as transformers makes it of the two files.
+    """A `tokenizers.Tokenizer` with the rules "gpt2", "roberta" or "qwen2", as transformers makes it of the two files.
 
     Its added tokens are not in it yet. Raises TokenizerError where the files are broken or contradictory.
     """
@@ -51,6 +55,8 @@ def tokenizer_of_merges_files(files: TokenizerFiles, rules: str, settings: Token
     else:
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix)
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    if rules == "roberta":
+        _put_between(files, tokenizer, ids, settings)
     if rules == "gpt2" and settings.values.get("add_bos_token"):
         _begin_with_bos(files, tokenizer, ids, settings)
     return tokenizer
@@ -73,7 +79,24 @@ def _qwen2_lines(lines: list[str]) -> list[str]:
     return [line for line in lines[first:] if line.strip()]
 
 
-_MERGE_LINES: Mapping[str, Callable[[list[str]], list[str]]] = {"gpt2": _gpt2_lines, "qwen2": _qwen2_lines}
+_MERGE_LINES: Mapping[str, Callable[[list[str]], list[str]]] = {
+    "gpt2": _gpt2_lines,
+    "roberta": _gpt2_lines,
+    "qwen2": _qwen2_lines,
+}
+
+
+def _put_between(files: TokenizerFiles, tokenizer: Any, ids: Mapping[str, int], settings: TokenSettings) -> None:
+    """Let each text begin and end as RoBERTa's do. Raises TokenizerError where vocab.json lacks the two tokens."""
+    ids = {**ids, **{content_of(token): token_id for token_id, token in settings.by_id.items()}}
+    cls, sep = (content_of(settings.values.get(f"{key}_token") or default) for key, default in ROBERTA_ENDS.items())
+    for token in (cls, sep):
+        if token not in ids:
+            raise TokenizerError(
+                f"{files.path(VOCAB_FILE)} has no token {token!r}, with which RoBERTa's texts begin or end"
+            )
+    prefix = bool(settings.values.get("add_prefix_space", False))
+    tokenizer.post_processor = processors.RobertaProcessing((sep, ids[sep]), (cls, ids[cls]), True, prefix)
 
 
 def _begin_with_bos(files: TokenizerFiles, tokenizer: Any, ids: Mapping[str, int], settings: TokenSettings) -> None:

@@ -56,9 +56,9 @@ def read_spm(files: TokenizerFiles, n_vocab: int | None) -> tuple[TokenTable, tu
     return TokenTable(tokens, types, scores), tuple(notes)
 
 
-def load_spm(files: TokenizerFiles) -> Any:
+def load_spm(files: TokenizerFiles, name: str = MODEL_FILE) -> Any:
     """The SentencePieceProcessor of tokenizer.model. Raises TokenizerError where there is none or it is broken."""
-    content = files.read_bytes(MODEL_FILE)
+    content = files.read_bytes(name)
     processor = SentencePieceProcessor()
     try:
         loaded = processor.LoadFromSerializedProto(content)
@@ -67,11 +67,11 @@ def load_spm(files: TokenizerFiles) -> Any:
         reason = str(error).splitlines()[0].removeprefix("INTERNAL: ")
         shown = "" if isinstance(error, UnicodeDecodeError) or reason.startswith("src/") else f": {reason}"
         raise TokenizerError(
-            f"{files.path(MODEL_FILE)} is not a SentencePiece model{shown}",
+            f"{files.path(name)} is not a SentencePiece model{shown}",
             hint="if tokenizer.json holds the vocabulary (as for Llama 3), move tokenizer.model away",
         ) from error
     if not loaded or processor.vocab_size() == 0:
-        raise TokenizerError(f"{files.path(MODEL_FILE)} is a SentencePiece model without pieces")
+        raise TokenizerError(f"{files.path(name)} is a SentencePiece model without pieces")
     return processor
 
 

@@ -27,6 +27,8 @@ class TokenizerClass:
     `names_pad`: padding rules in tokenizer.json do not make their token the padding token.
     `from_files`: the name of the rules that make a tokenizer of vocab.json and merges.txt, None where there are none;
     `marks_special_of_files`: marks_special where these rules are used.
+    `rewrites_normalizer`: BERT's normalizer follows do_lower_case, strip_accents and tokenize_chinese_chars.
+    `extra` are the default additional special tokens.
     """
 
     name: str
@@ -40,6 +42,8 @@ class TokenizerClass:
     names_pad: bool = False
     from_files: str | None = None
     marks_special_of_files: bool = False
+    rewrites_normalizer: bool = False
+    extra: tuple[str, ...] = ()
 
 
 def _special(unk: str, bos: str | None, eos: str, pad: str | None = None) -> dict[str, str]:
@@ -51,6 +55,13 @@ _END = "<|endoftext|>"
 _GPT = _special(_END, _END, _END)
 _LLAMA = _special("<unk>", "<s>", "</s>")
 _INFILL = {"prefix_token": "▁<PRE>", "middle_token": "▁<MID>", "suffix_token": "▁<SUF>", "eot_token": "▁<EOT>"}
+
+_BERT = {
+    "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
+}  # fmt: skip
+_ROBERTA = _special("<unk>", "<s>", "</s>", "<pad>") | {"sep_token": "</s>", "cls_token": "<s>", "mask_token": "<mask>"}
+_NOT_USED = ("<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED")
+_BERT_LIKE = ("Bert", "DistilBert", "Electra", "MobileBert", "ConvBert", "SqueezeBert", "LayoutLM", "RetriBert")
 
 GENERIC = TokenizerClass("PreTrainedTokenizer")
 
@@ -74,6 +85,14 @@ CLASSES: Mapping[str, TokenizerClass] = {
         TokenizerClass("GPT2Tokenizer", _GPT, from_files="gpt2"),
         TokenizerClass("CodeGenTokenizer", _GPT, from_files="gpt2", marks_special_of_files=True),
         TokenizerClass("Qwen2Tokenizer", _special(_END, None, _END, _END), marks_special=True, from_files="qwen2"),
+        *(
+            TokenizerClass(f"{name}Tokenizer", _BERT, from_files="bert", rewrites_normalizer=True)
+            for name in _BERT_LIKE
+        ),
+        TokenizerClass("RobertaTokenizer", _ROBERTA, from_files="roberta"),
+        TokenizerClass("MPNetTokenizer", _ROBERTA | {"unk_token": "[UNK]"}, rewrites_normalizer=True),
+        TokenizerClass("XLMRobertaTokenizer", _ROBERTA, add_prefix_space=None),
+        TokenizerClass("CamembertTokenizer", _ROBERTA, add_prefix_space=None, extra=_NOT_USED),
         TokenizerClass("BloomTokenizer", _special("<unk>", "<s>", "</s>", "<pad>"), prefixes_parts=True),
     )
 }
@@ -97,6 +116,11 @@ _MODEL_TYPES = {
         colqwen2 internvl qwen2 qwen2_5_omni qwen2_5_vl qwen2_audio qwen2_moe qwen2_vl qwen3 qwen3_moe qwen3_next
         qwen3_omni_moe qwen3_vl qwen3_vl_moe""",
     "BloomTokenizer": "bloom",
+    "BertTokenizer": "bert",
+    "DistilBertTokenizer": "distilbert",
+    "RobertaTokenizer": "roberta",
+    "XLMRobertaTokenizer": "xlm-roberta",
+    "CamembertTokenizer": "camembert",
 }
 
 CLASS_OF_MODEL_TYPE: Mapping[str, str] = {

@@ -17,9 +17,13 @@ MAX_FILE_BYTES = 256 << 20
 
 @dataclass(frozen=True)
 class TokenizerFiles:
-    """The small files of one checkpoint that have to do with its tokenizer. Each is parsed at most once."""
+    """The small files of one checkpoint that have to do with its tokenizer. Each is parsed at most once.
+
+    `pre` is the pre-tokenizer that the user names, None where the files decide.
+    """
 
     checkpoint: Checkpoint
+    pre: str | None = None
     _parsed: dict[str, dict[str, Any] | None] = field(default_factory=dict, repr=False)
 
     def path(self, name: str) -> Path:
@@ -53,7 +57,7 @@ class TokenizerFiles:
     def json(self, name: str) -> dict[str, Any] | None:
         """The JSON object in `name`, None where there is no such file. Callers must not change it.
 
-        Of tokenizer.json the vocabulary itself is left out.
+        Of tokenizer.json the vocabulary itself is left out, unless it is a list.
         Raises TokenizerError where the file is not JSON or holds something else than an object.
         """
         if name not in self._parsed:
@@ -67,8 +71,9 @@ class TokenizerFiles:
         except (ValueError, RecursionError) as error:
             raise TokenizerError(f"{self.path(name)} is not JSON: {error}") from error
         parsed = expect_object(value, str(self.path(name)))
-        if name == "tokenizer.json" and isinstance(model := parsed.get("model"), dict):
-            # The largest part is of no use here: the tokenizers library reads it on its own.
+        model = parsed.get("model") if name == "tokenizer.json" else None
+        if isinstance(model, dict) and not isinstance(model.get("vocab"), list):
+            # The largest part is of no use here, but for the scores of a list: the tokenizers library reads it on its own.
             model.pop("vocab", None)
         return parsed
 

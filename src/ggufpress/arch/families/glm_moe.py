@@ -19,7 +19,7 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import decoder_metadata
 from ggufpress.arch.experts import deepseek_experts, in_layers
-from ggufpress.arch.later_layers import n_later, prediction
+from ggufpress.arch.later_layers import later_layers, n_later, prediction
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, ends, feed_forward, head_norms, linear, sizes
 from ggufpress.arch.rope import rotary_share
 from ggufpress.arch.spec import Arch
@@ -53,7 +53,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
         later = config.optional_integer("num_nextn_predict_layers")
     else:
         later = n_later(config, s.n_layer)
-    n_layer = s.n_layer + (later or 0)
+    n_layer = s.n_layer + (later or 0 if later_layers(config, s.n_layer) else 0)
     n_expert, n_dense = config.positive("n_routed_experts"), config.optional_integer("first_k_dense_replace") or 0
     with_norms = config.flag("use_qk_norm", default=False)
     return Arch(

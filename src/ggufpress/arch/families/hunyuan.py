@@ -42,8 +42,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
     config = read_through_class(raw, CONFIG_CLASSES)
     vocab = "hunyuan-eod" if config is raw else "hunyuan"
     name = NAMES[hf_class]
-    if "num_experts" in config.values:
-        config = config.without("num_experts")
+    config = config.without("num_experts")
     s = sizes(config)
     head = f"{LAYERS}.self_attn"
     rules = (

@@ -20,9 +20,9 @@ from typing import Any
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import FILE_TYPE
-from ggufpress.arch.layers import BLK, LAYERS, ends, linear, norms, sizes
+from ggufpress.arch.layers import BLK, LAYERS, Sizes, ends, linear, norms, sizes
 from ggufpress.arch.rope import long_short_factors, rope_parameters, rotary_share
-from ggufpress.arch.spec import Arch, Constant
+from ggufpress.arch.spec import Arch, Constant, Rule
 from ggufpress.gguf.values import Value, f32, u32
 
 CLASSES = ("Phi3ForCausalLM", "Phi4ForCausalLMV")
@@ -64,6 +64,20 @@ def describe(raw: Config, hf_class: str) -> Arch:
     else:
         config = read_through_class(raw, CONFIG_CLASSES)
     s = sizes(config)
+    layer = f"{LAYERS}.self_attn"
+    rules = (
+        *ends(s),
+        *norms(s),
+        *linear(f"{BLK}.attn_qkv", f"{layer}.qkv_proj", (s.rows_q + 2 * s.rows_kv, s.n_embd)),
+        *linear(f"{BLK}.attn_output", f"{layer}.o_proj", (s.n_embd, s.rows_q)),
+        *linear(f"{BLK}.ffn_up", f"{LAYERS}.mlp.gate_up_proj", (2 * s.n_ff, s.n_embd)),
+        *linear(f"{BLK}.ffn_down", f"{LAYERS}.mlp.down_proj", (s.n_embd, s.n_ff)),
+    )
+    return with_long_rope(config, hf_class, "phi3", s, rules)
+
+
+def with_long_rope(config: Config, hf_class: str, name: str, s: Sizes, rules: tuple[Rule, ...]) -> Arch:
+    """The description of a model with these rules and Phi-3's keys."""
     rope = rope_parameters(config)
     share = rotary_share(config)
     rotated = int((1.0 if share is None else share) * s.n_embd) // s.n_head
@@ -73,41 +87,33 @@ def describe(raw: Config, hf_class: str) -> Arch:
     constants: tuple[Constant, ...] = ()
     leading: tuple[tuple[str, Value], ...] = ()
     if factors:
-        leading = (("phi3.rope.scaling.attn_factor", f32(_attention_factor(rope, context, original))),)
+        leading = ((f"{name}.rope.scaling.attn_factor", f32(_attention_factor(rope, context, original))),)
         constants = (
             Constant("rope_factors_long.weight", factors[0]),
             Constant("rope_factors_short.weight", factors[1]),
         )
-    layer = f"{LAYERS}.self_attn"
     return Arch(
-        name="phi3",
+        name=name,
         hf_class=hf_class,
         n_layer=s.n_layer,
         n_expert=0,
         n_vocab=s.n_vocab,
         vocab="phi3",
         metadata=(
-            ("phi3.context_length", u32(context)),
-            ("phi3.rope.scaling.original_context_length", u32(original)),
-            ("phi3.embedding_length", u32(s.n_embd)),
-            ("phi3.feed_forward_length", u32(s.n_ff)),
-            ("phi3.block_count", u32(s.n_layer)),
-            ("phi3.attention.head_count", u32(s.n_head)),
-            ("phi3.attention.head_count_kv", u32(config.positive("num_key_value_heads", "n_head_kv"))),
-            ("phi3.attention.layer_norm_rms_epsilon", f32(config.number("rms_norm_eps"))),
-            ("phi3.rope.dimension_count", u32(rotated)),
-            ("phi3.rope.freq_base", f32(rope.number("rope_theta"))),
+            (f"{name}.context_length", u32(context)),
+            (f"{name}.rope.scaling.original_context_length", u32(original)),
+            (f"{name}.embedding_length", u32(s.n_embd)),
+            (f"{name}.feed_forward_length", u32(s.n_ff)),
+            (f"{name}.block_count", u32(s.n_layer)),
+            (f"{name}.attention.head_count", u32(s.n_head)),
+            (f"{name}.attention.head_count_kv", u32(config.positive("num_key_value_heads", "n_head_kv"))),
+            (f"{name}.attention.layer_norm_rms_epsilon", f32(config.number("rms_norm_eps"))),
+            (f"{name}.rope.dimension_count", u32(rotated)),
+            (f"{name}.rope.freq_base", f32(rope.number("rope_theta"))),
             (FILE_TYPE, u32(0)),
-            ("phi3.attention.sliding_window", u32(config.optional_integer("sliding_window") or 0)),
+            (f"{name}.attention.sliding_window", u32(config.optional_integer("sliding_window") or 0)),
         ),
-        rules=(
-            *ends(s),
-            *norms(s),
-            *linear(f"{BLK}.attn_qkv", f"{layer}.qkv_proj", (s.rows_q + 2 * s.rows_kv, s.n_embd)),
-            *linear(f"{BLK}.attn_output", f"{layer}.o_proj", (s.n_embd, s.rows_q)),
-            *linear(f"{BLK}.ffn_up", f"{LAYERS}.mlp.gate_up_proj", (2 * s.n_ff, s.n_embd)),
-            *linear(f"{BLK}.ffn_down", f"{LAYERS}.mlp.down_proj", (s.n_embd, s.n_ff)),
-        ),
+        rules=rules,
         constants=constants,
         leading=leading,
     )

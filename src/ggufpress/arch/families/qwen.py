@@ -6,7 +6,9 @@ How the checkpoint differs from the GGUF layout:
 2. A checkpoint of the bare Qwen2Model has no `model.` prefix and no lm_head; that of Qwen3Model keeps the prefix.
 3. Queries and keys of Qwen3 pass through a norm per head.
 4. Embedding models say in modules.json how they pool.
-5. A reranker's head becomes a classifier of two tokens in llama.cpp: not supported.
+5. KORMo's norms may be called pre_attention_layernorm and pre_mlp_layernorm.
+6. Qwen2-Audio, Audio Flamingo 3, dots.ocr and Step3-VL hold one of these beside other parts, which are left out.
+7. A reranker's head becomes a classifier of two tokens in llama.cpp: not supported.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/qwen.py.
 """
@@ -18,8 +20,8 @@ from pathlib import Path
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import decoder_metadata
-from ggufpress.arch.layers import attention, ends, feed_forward, head_norms, norms, sizes
-from ggufpress.arch.spec import Arch
+from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, ends, feed_forward, head_norms, norms, sizes
+from ggufpress.arch.spec import Arch, Rule
 from ggufpress.errors import UnsupportedError
 
 NAMES = {
@@ -66,10 +68,21 @@ def describe(raw: Config, hf_class: str) -> Arch:
         metadata=tuple(decoder_metadata(config, name)),
         rules=(
             *ends(s, prefix),
-            *norms(s, layers),
+            *(_kormo_norms(s) if hf_class == "KORMoForCausalLM" else norms(s, layers)),
             *attention(s, f"{layers}.self_attn"),
             *(head_norms(s, f"{layers}.self_attn") if name == "qwen3" else ()),
             *feed_forward(s.n_embd, s.n_ff, f"{layers}.mlp"),
         ),
         pooled=True,
+    )
+
+
+def _kormo_norms(s: Sizes) -> tuple[Rule, ...]:
+    """The norms of a layer, under either of their names (5)."""
+    names = {"attn_norm": ("pre_attention_layernorm", "input_layernorm"),
+             "ffn_norm": ("pre_mlp_layernorm", "post_attention_layernorm")}  # fmt: skip
+    return tuple(
+        Rule(f"{BLK}.{target}.weight", f"{LAYERS}.{source}.weight", (), (s.n_embd,), False)
+        for target, sources in names.items()
+        for source in sources
     )

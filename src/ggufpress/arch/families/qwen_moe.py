@@ -1,4 +1,4 @@
-"""Qwen2 and Qwen3 with experts, OLMoE.
+"""Qwen2 and Qwen3 with experts, OLMoE, RND1.
 
 How the checkpoint differs from the GGUF layout:
 
@@ -7,6 +7,7 @@ How the checkpoint differs from the GGUF layout:
 2. llama.cpp wants experts in every layer: a model with decoder_sparse_step or mlp_only_layers is refused for its tensors.
 3. Qwen2 has shared experts with a gate of their own, one row; Qwen3 has norms for the queries and keys of a head,
    OLMoE for all of them.
+4. RND1 is Qwen3 that attends in both directions; its config may say which token masks others.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/qwen.py (Qwen2MoeModel, Qwen3MoeModel), conversion/olmo.py.
 """
@@ -19,9 +20,14 @@ from ggufpress.arch.decoder import decoder_metadata
 from ggufpress.arch.gather import Regroup
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, ends, feed_forward, head_norms, norms, sizes
 from ggufpress.arch.spec import Arch, Rule
-from ggufpress.gguf.values import f32, u32
+from ggufpress.gguf.values import f32, flag, u32
 
-NAMES = {"Qwen2MoeForCausalLM": "qwen2moe", "Qwen3MoeForCausalLM": "qwen3moe", "OlmoeForCausalLM": "olmoe"}
+NAMES = {
+    "Qwen2MoeForCausalLM": "qwen2moe",
+    "Qwen3MoeForCausalLM": "qwen3moe",
+    "OlmoeForCausalLM": "olmoe",
+    "RND1": "rnd1",
+}
 CLASSES = tuple(NAMES)
 
 # transformers 4.57.6, models/{qwen2_moe,qwen3_moe,olmoe}/configuration_*.py
@@ -64,7 +70,11 @@ def describe(raw: Config, hf_class: str) -> Arch:
         ):
             if (size := config.optional_integer(source)) is not None:
                 metadata.append((f"{name}.{key}", u32(size)))
-        head = head_norms(s) if name == "qwen3moe" else ()
+        head = head_norms(s) if name != "qwen2moe" else ()
+    if name == "rnd1":
+        metadata.append((f"{name}.attention.causal", flag(False)))
+        if (mask := config.optional_integer("mask_token_id")) is not None:
+            metadata.append(("tokenizer.ggml.mask_token_id", u32(mask)))
     n_ff_exp = config.positive("intermediate_size" if name == "olmoe" else "moe_intermediate_size")
     return Arch(
         name=name,

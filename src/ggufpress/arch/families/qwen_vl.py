@@ -60,7 +60,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
     name = NAMES[hf_class]
     metadata = decoder_metadata(config, name)
     if name == "qwen3vl":
-        metadata.append((f"{name}.n_deepstack_layers", u32(0 if "ASR" in hf_class else _deepstack_layers(config))))
+        metadata.append((f"{name}.n_deepstack_layers", u32(0 if "ASR" in hf_class else deepstack_layers(config))))
     return Arch(
         name=name,
         hf_class=hf_class,
@@ -90,7 +90,7 @@ def _without_mrope_type(raw: Config) -> Config:
     return raw
 
 
-def _deepstack_layers(config: Config) -> int:
+def deepstack_layers(config: Config) -> int:
     """How many vision layers feed the language model: three by default where transformers knows the config."""
     owner = config.section("thinker_config") or config
     vision = owner.section("vision_config")

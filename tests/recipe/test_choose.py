@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import lzma
 from dataclasses import replace
-from itertools import product
+from functools import cache
 from typing import Any
 
 import pytest
 
-from ggufpress.errors import UsageError
-from ggufpress.mixture import MIXTURE, ModelFacts, Spot
-from ggufpress.presets import ALL, BY_NAME, preset_named
+from ggufpress.errors import ImatrixError, UnsupportedError, UsageError
+from ggufpress.mixture import HIGH, MIXTURE, RAISES, Choice, ModelFacts, Raise, Spot, mixed
+from ggufpress.planning.facts import facts_of
+from ggufpress.presets import BY_NAME, preset_named
 from ggufpress.quant.types import BF16, F16, F32, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0, QType
-from ggufpress.quant.types import BY_NAME as BY_QTYPE
 from ggufpress.recipe import (
     FALLBACKS,
+    Recipe,
     choose_types,
     converter_type,
     quantizable,
@@ -24,7 +25,9 @@ from ggufpress.recipe import (
     role,
     stripped,
 )
-from tests.digests import PRESETS as WHOLE_FILES
+from ggufpress.recipe.options import recipe_of
+from tests.imatrix.files import entries_for
+from tests.recipe.models import CASES, OPTIONS, Case
 from tests.tiny_checkpoints import DATA
 
 PLAIN = ModelFacts(arch="llama", n_layer=16, n_expert=0, n_gqa=1, is_70b=False, tied=False)
@@ -33,7 +36,7 @@ PLAIN = ModelFacts(arch="llama", n_layer=16, n_expert=0, n_gqa=1, is_70b=False, 
 def types(
     names: list[str], preset: str, model: ModelFacts = PLAIN, cols: int = 256, source: QType = BF16
 ) -> dict[str, QType]:
-    chosen = choose_types([(name, (256, cols), source) for name in names], BY_NAME[preset], model)
+    chosen = choose_types([(name, (256, cols), source) for name in names], Recipe(BY_NAME[preset]), model)
     return {name: decision.qtype for name, decision in chosen.items()}
 
 
@@ -58,33 +61,70 @@ def test_falcon_has_its_own_ffn_down() -> None:
     assert types(["output.weight"], "Q4_K_M", falcon) == {"output.weight": Q8_0}
 
 
-def test_every_row_of_the_table_decides_somewhere() -> None:
-    models = [
-        ModelFacts(arch, 32, n_expert, n_gqa, is_70b=False, tied=False, imatrix=imatrix)
-        for arch, n_expert, n_gqa, imatrix in product(("llama", "falcon"), (0, 8), (1, 4), (False, True))
-    ]
-    roles = sorted({role for row in MIXTURE for role in row.roles})
-    spots = product(roles, range(32), ALL, models, (False, True), (False, True))
-    hit = set()
-    for role_, i, preset, model, stacked, fits in spots:
-        spot = Spot(role_, i, 32, stacked, fits, preset, model)
-        hit.add(next((number for number, row in enumerate(MIXTURE) if row.takes(spot)), None))
-    assert set(range(len(MIXTURE))) <= hit
+@cache
+def recorded() -> dict[str, dict[str, list[str] | None]]:
+    data: dict[str, Any] = json.loads(lzma.decompress((DATA / "expected" / "types.json.xz").read_bytes()))
+    return data
 
 
-def test_types_equal_llama_quantizes_for_every_preset() -> None:
-    """Recorded by tools/record_types.py, with and without an importance matrix."""
-    recorded: dict[str, Any] = json.loads(lzma.decompress((DATA / "expected" / "types.json.xz").read_bytes()))
-    presets = {preset.name: preset for preset in ALL}
-    seen = {key.split("/")[1] for case in recorded.values() for key in case["chosen"]}
-    assert seen | set(WHOLE_FILES) == set(presets)
-    for name, case in recorded.items():
-        model = ModelFacts(**case["model"])
-        tensors = [(tensor, tuple(shape), BY_QTYPE[qtype]) for tensor, shape, qtype in case["tensors"]]
-        for key, expected in case["chosen"].items():
-            imatrix, preset = key.split("/")
-            chosen = choose_types(tensors, presets[preset], replace(model, imatrix=imatrix == "imatrix"))
-            assert [decision.qtype.name for decision in chosen.values()] == expected, f"{name} {key}"
+def recipe_for(case: Case, options: str, preset: str) -> Recipe:
+    """The recipe of a recorded run, without rules that match nothing: llama-quantize overlooks those."""
+    recipe = recipe_of(**OPTIONS[options])
+    names = [name for name, shape, _ in case.tensors if quantizable(name, shape, case.arch)]
+    known = tuple(rule for rule in recipe.overrides if any(rule.matches(name) for name in names))
+    return replace(recipe, preset=BY_NAME[preset], overrides=known)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_types_equal_llama_quantizes(case: Case) -> None:
+    """Every preset with and without an importance matrix, and options: recorded by tools/record_types.py."""
+    tensors = case.tensors
+    facts = facts_of(case.metadata, [name for name, _, _ in tensors])
+    entries = {
+        name: entry.sums.size for name, entry in entries_for((name, shape) for name, shape, _ in tensors).items()
+    }
+    for key, expected in recorded()[case.name].items():
+        options, matrix, preset = key.split("/")
+        if "tensor_types" in OPTIONS[options] and not BY_NAME[preset].qtype.quantized:
+            # refused here, without effect there
+            continue
+        recipe = recipe_for(case, options, preset)
+        if expected is None:
+            with pytest.raises((UnsupportedError, UsageError, ImatrixError)):
+                choose_types(tensors, recipe, facts, entries if matrix == "imatrix" else {})
+            continue
+        chosen = choose_types(tensors, recipe, facts, entries if matrix == "imatrix" else {})
+        assert [decision.qtype.name for decision in chosen.values()] == expected, key
+
+
+def test_every_row_of_the_table_is_used_by_a_recorded_case() -> None:
+    used: set[Choice | Raise] = set()
+    for case in CASES:
+        facts = facts_of(case.metadata, [name for name, _, _ in case.tensors])
+        for key, expected in recorded()[case.name].items():
+            options, matrix, preset = key.split("/")
+            if options == "plain" and expected:
+                used |= rows_used(case, replace(facts, imatrix=matrix == "imatrix"), preset)
+    assert [row.why for row in MIXTURE if row not in used] == []
+    assert [row.why for row in RAISES if row not in used] == []
+
+
+def rows_used(case: Case, facts: ModelFacts, preset: str) -> set[Choice | Raise]:
+    """The rows that decide about a tensor of `case`."""
+    found: set[Choice | Raise] = set()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ggufpress.recipe.choose.mixed", lambda spot: deciding(spot, found))
+        choose_types(case.tensors, Recipe(BY_NAME[preset], on_missing="unweighted"), facts)
+    return found
+
+
+def deciding(spot: Spot, found: set[Choice | Raise]) -> tuple[QType, str]:
+    if row := next((row for row in MIXTURE if row.takes(spot)), None):
+        found.add(row)
+    qtype = row.qtype if row else spot.preset.qtype
+    if spot.preset.name in HIGH.split() and spot.preset.name != "MXFP4_MOE":
+        found |= {r for r in RAISES if spot.role in r.roles and (r.types is None or qtype in r.types) and r.when(spot)}
+    return mixed(spot)
 
 
 def test_experts_count_by_the_layer_in_the_name() -> None:
@@ -95,7 +135,7 @@ def test_experts_count_by_the_layer_in_the_name() -> None:
 
 @pytest.mark.parametrize(("cols", "expected"), [(256, Q4_K), (96, Q5_0), (40, F16)])
 def test_rows_that_do_not_fit_get_a_smaller_block_and_then_f16(cols: int, expected: QType) -> None:
-    chosen = choose_types([("blk.3.attn_q.weight", (8, cols), BF16)], BY_NAME["Q4_K_M"], PLAIN)
+    chosen = choose_types([("blk.3.attn_q.weight", (8, cols), BF16)], Recipe(BY_NAME["Q4_K_M"]), PLAIN)
     decision = chosen["blk.3.attn_q.weight"]
     assert decision.qtype is expected
     assert (decision.fallback is None) == (cols == 256)
@@ -130,7 +170,7 @@ def test_the_output_matrix_and_a_tied_embedding_get_more() -> None:
 )
 def test_what_llama_quantize_leaves_alone(name: str, shape: tuple[int, ...], changes: bool) -> None:
     assert quantizable(name, shape) == changes
-    kept = choose_types([(name, shape, F32)], BY_NAME["F16"], PLAIN)[name]
+    kept = choose_types([(name, shape, F32)], Recipe(BY_NAME["F16"]), PLAIN)[name]
     assert (kept.qtype is F16) == changes
 
 
@@ -166,3 +206,10 @@ def test_roles_and_leading_ones() -> None:
         "output", "attn_kv_b", "ffn_gate", "other",
     ]  # fmt: skip
     assert [stripped(s) for s in ((1, 1, 4), (1,), (2, 1))] == [(4,), (1,), (2, 1)]
+
+
+def test_a_class_of_models_may_decide_what_the_converter_keeps_as_f32() -> None:
+    router, other = "blk.0.ffn_gate_inp.weight", "blk.0.indexer.proj.weight"
+    assert converter_type(router, (4, 64), BY_NAME["Q8_0"], as_f32=False).qtype is Q8_0
+    assert converter_type(other, (4, 64), BY_NAME["Q8_0"], as_f32=True).qtype is F32
+    assert converter_type(other, (4,), BY_NAME["Q8_0"], as_f32=False).qtype is F32

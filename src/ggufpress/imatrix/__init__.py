@@ -1,0 +1,1 @@
+"""Importance matrices: how much each input column of a weight matters, as llama-imatrix measured it."""

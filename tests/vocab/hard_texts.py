@@ -1,0 +1,35 @@
+"""Texts on which tokenizers differ: spaces, digits, scripts, emoji, combining marks, code, controls."""
+
+from __future__ import annotations
+
+HARD_TEXTS = (
+    "",
+    " ",
+    "  ",
+    "\n",
+    "\t\t x\ty",
+    "Hello world",
+    " Hello  world   again",
+    "trailing space ",
+    "line\nbreaks\n\n\nand\r\nwindows\r\n",
+    "we'll SEE, they'RE, it's, I'Ve, don't",
+    "1 12 123 1234 12345 123456 3.14 1,000,000 ٣٤٥ २०२४",
+    "HTTPServer.getURL(camelCase, snake_case) != CONSTANT_NAME",
+    "def f(x):\n    return [i**2 for i in range(x) if i % 2]  # ok\n",
+    '{"key": [1, 2.5e-3, null], "s": "\\n\\u00e9"}',
+    "<a href='x?y=1&z=2'>&amp;</a> ```py\n$x = @y;\n```",
+    "naïve café résumé Ünïcödé ÀÉÎÕÜ",
+    "Привет, как дела? Это — проверка.",
+    "你好，世界！这是一个测试。「引用」",
+    "日本語のテキスト、カタカナとひらがな。",
+    "안녕하세요 세계 한국어",
+    "שלום עולם مرحبا بالعالم",
+    "हिन्दी में पाठ ไทย ខ្មែរ",
+    "🚀 👩‍👩‍👧‍👦 😶‍🌫️ 🇩🇪 ✅",
+    "e\u0301 a\u0308o\u0302 combining \u0915\u093f",
+    "ﬁ ligature ① ２０２４ ｆｕｌｌ ½ ㍿",
+    "zero\u200bwidth \u00a0nbsp \u3000ideographic \u2028sep",
+    "......!!!!!!?????? ------=====  ''''''\"\"\"\"",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "\U00010348\U0001f9ff\u20ac\u00b5",
+)
