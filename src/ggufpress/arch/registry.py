@@ -11,6 +11,7 @@ from types import ModuleType
 
 from ggufpress.arch import families
 from ggufpress.arch.config import Config
+from ggufpress.arch.families import mamba
 from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
 from ggufpress.arch.stored import stored_metadata
