@@ -202,3 +202,12 @@ def test_an_output_with_the_weights_of_the_embedding_is_left_out(tmp_path: Path,
     # the converter compares only with what it has seen
     assert ("output" in [tensor.name for tensor in found.tensors]) == kept
     assert found.dropped == (() if kept else (("head", "its weights are those of embed"),))
+
+
+def test_weights_that_are_stored_quantized_are_named_by_their_method() -> None:
+    scale = TensorRef("model.layers.0.mlp.up_proj.weight_scale_inv", "F32", (1, 1), Path("w"), 0, 0)
+    source = changed(checkpoint(CASE), model__layers__0__mlp__up_proj__weight_scale_inv=scale)
+    source = replace(source, config={**source.config, "quantization_config": {"quant_method": "fp8"}})
+    with pytest.raises(UnsupportedError, match=r"config\.json: the weights are stored as fp8") as caught:
+        mapped(CASE, source)
+    assert caught.value.hint

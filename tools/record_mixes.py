@@ -27,7 +27,6 @@ from tests.recipe.mixes import MIXES, Mix, entries, matrix_bytes, matrix_name, s
 from tests.tiny_checkpoints import DATA  # noqa: E402
 from tools.record_expected import OFFLINE, run  # noqa: E402
 
-
 REFUSALS = ("no tensor type fallback", "this quantization requires an imatrix")
 
 

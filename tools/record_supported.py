@@ -64,7 +64,8 @@ def main() -> None:
             hf_class = case.config["architectures"][0]
             arch = describe(source)
             described.append((hf_class, case.name, arch))
-            sources.setdefault(FAMILY[arch.hf_class], []).append(source)
+            for family in {FAMILY[arch.hf_class], FAMILY.get(hf_class, FAMILY[arch.hf_class])}:
+                sources.setdefault(family, []).append(source)
         for hf_class in DESCRIBE.keys() - {hf_class for hf_class, _, _ in described}:
             configs = [Config(source.config, "", source.tensors) for source in sources.get(FAMILY[hf_class], [])]
             configs += [Config(OWN_CONFIGS[hf_class], "")] if hf_class in OWN_CONFIGS else []
@@ -80,7 +81,8 @@ def _as(hf_class: str, configs: list[Config]) -> list[Arch]:
     found = []
     for config in configs:
         with contextlib.suppress(GgufpressError):
-            found.append(DESCRIBE[hf_class](*text_half(config.replace(architectures=[hf_class]), hf_class)))
+            text, name = text_half(config.replace(architectures=[hf_class]), hf_class)
+            found.append(DESCRIBE[name](text, name))
     return found
 
 

@@ -64,6 +64,12 @@ def test_a_cased_bert_that_llama_cpp_does_not_know(folder: MakeFolder) -> None:
     assert any("recognised by its rules" in note for note in vocab.notes)
 
 
+def test_a_roberta_without_tokenizer_json_is_told_of(folder: MakeFolder) -> None:
+    files = tool().built(CASES["roberta/merges"], bases())
+    notes = read_vocab(Checkpoint(folder(files).root, {}, {}), "roberta", 50304, n_token_types=1).notes
+    assert any("byte-level BPE written as WordPiece" in note for note in notes)
+
+
 def test_camembert_has_ids_of_its_own(folder: MakeFolder) -> None:
     files = {"sentencepiece.bpe.model": dict(tokenizer_files("xlm-roberta"))["sentencepiece.bpe.model"]}
     vocab = read_vocab(folder(files), "camembert", 705, n_token_types=1)

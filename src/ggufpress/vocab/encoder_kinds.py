@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeAlias
 
+from tokenizers import models
+
 from ggufpress.errors import TokenizerError, UnsupportedError
 from ggufpress.gguf.values import Metadata, flag, text, u32
 from ggufpress.vocab.bpe import find_pretokenizer, read_table
@@ -54,6 +56,10 @@ def read_wordpiece(files: TokenizerFiles, n_vocab: int | None) -> Reading:
     out.update(TokenTable(tokens, table.types).metadata())
     out.update(special_metadata(files, n_vocab=len(tokens)))
     notes = (*tokenizer.notes, pre.how, *notes)
+    if not isinstance(tokenizer.backend.model, models.WordPiece):
+        notes += (
+            "byte-level BPE written as WordPiece, as the converter does without a tokenizer.json: texts are cut otherwise",
+        )
     return (out, notes) if pre.known else _with_normalizer(tokenizer, out, notes)
 
 
