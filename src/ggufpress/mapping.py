@@ -113,6 +113,8 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
         raise MappingError(
             f"{checkpoint.root}: config.json asks for {asked:,} tensors, at most {MAX_SOURCES:,} are possible"
         )
+    if empty := next((rule.target for rule in arch.rules if not _stacked(arch, rule)), None):
+        raise MappingError(f"{checkpoint.root}: {empty} is a stack of experts, but config.json asks for none")
     instances = []
     copies: dict[str, str] = {}
     for instance in _instances(arch):

@@ -14,6 +14,8 @@ from ggufpress.arch.ops import NegExp, Op, SwapColumns
 from ggufpress.arch.spec import Rule
 
 HF = f"{LAYERS}.linear_attn"
+MAX_HEADS = 1 << 12
+"""More than any layer has; a broken config must not make us list runs of rows without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ class DeltaNet:
             config.positive("linear_value_head_dim"),
             config.positive("linear_conv_kernel_dim"),
         )
-        if net.n_value % net.n_key:
-            raise config.wrong(("linear_num_value_heads",), f"a multiple of the {net.n_key} key heads")
+        if net.n_value % net.n_key or net.n_value > MAX_HEADS:
+            expected = f"a multiple of the {net.n_key} key heads, and at most {MAX_HEADS}"
+            raise config.wrong(("linear_num_value_heads",), expected)
         return net
 
     @property

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from ggufpress.arch import families
 from ggufpress.arch.config import Config
+from ggufpress.arch.families import mamba
 from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
 from ggufpress.arch.stored import stored_metadata
@@ -35,7 +36,7 @@ def describe(checkpoint: Checkpoint) -> Arch:
     """
     path = str(checkpoint.root / "config.json")
     config = Config(checkpoint.config, path, checkpoint.tensors)
-    classes = config.find("architectures")
+    classes = config.find("architectures") or mamba.original_class(config)
     if not isinstance(classes, list) or not classes or not isinstance(classes[0], str):
         raise ConfigError(f"{path}: architectures {'is missing' if classes is None else f'is {classes!r:.60}'}, "
                           "a list with the name of the model's class was expected")  # fmt: skip

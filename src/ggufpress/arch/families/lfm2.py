@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class, takes_any_rope
-from ggufpress.arch.decoder import GATING, decoder_metadata
+from ggufpress.arch.decoder import GATING, block_count, decoder_metadata
 from ggufpress.arch.experts import GATE_DOWN_UP, in_layers, router, score_bias, stacks
 from ggufpress.arch.gather import Reshape
 from ggufpress.arch.layers import BLK, Sizes, linear, sizes
@@ -37,7 +37,7 @@ def _derived(config: Config) -> Config:
         if config.find(old) is not None
     }
     if config.find("layer_types") is None:
-        attending, n_layer = config.find("full_attn_idxs"), config.positive("num_hidden_layers")
+        attending, n_layer = config.find("full_attn_idxs"), block_count(config)
         if attending is not None and not isinstance(attending, list):
             raise config.wrong(("full_attn_idxs",), "a list of layers")
         kinds = ["full_attention" if attending is None or i in attending else "conv" for i in range(n_layer)]

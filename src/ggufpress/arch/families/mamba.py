@@ -6,8 +6,8 @@ How the checkpoint differs from the GGUF layout:
 2. Kernels of convolutions lose their middle axis; the norm in Mamba 2's mixer is one row per group.
 3. An output matrix whose weights are those of the embedding is left out (Mamba, not Mamba 2).
 4. The vocabulary is padded to a multiple of pad_vocab_size_multiple, by default 8 (Mamba) or 16 (Mamba 2).
-5. The original checkpoints call the embedding backbone.embedding and the sizes d_model, n_layer, ...; Codestral's tensors
-   begin with `model.`.
+5. The original checkpoints name no class in config.json, call the embedding backbone.embedding and the sizes d_model,
+   n_layer, ...; Codestral's tensors begin with `model.`.
 6. config.json is read as it stands: transformers' classes do not count here.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/mamba.py.
@@ -64,6 +64,15 @@ def describe(config: Config, hf_class: str) -> Arch:
             *(mamba2_mixer(ssm, f"{hf}.mixer") if second else mamba_mixer(ssm, f"{hf}.mixer")),
         ),
     )
+
+
+def original_class(config: Config) -> list[str] | None:
+    """The class of an original checkpoint, whose config names none but has an `ssm_cfg`; None for all others."""
+    layer = config.find("ssm_cfg")
+    if not isinstance(layer, dict):
+        return None
+    name = Config(layer, f"{config.path}: ssm_cfg").optional_text("layer") or "Mamba"
+    return [f"{name}ForCausalLM"]
 
 
 def _ends(prefix: str, n_embd: int, stated: int, n_vocab: int, second: bool) -> tuple[Rule, ...]:

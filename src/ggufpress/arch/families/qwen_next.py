@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
-from ggufpress.arch.decoder import decoder_metadata
+from ggufpress.arch.decoder import MAX_LAYERS, block_count, decoder_metadata
 from ggufpress.arch.delta_net import DeltaNet, delta_net
 from ggufpress.arch.experts import in_layers
 from ggufpress.arch.families.qwen_moe import experts, shared_experts
@@ -52,7 +52,7 @@ def _derived(config: Config) -> Config:
     period = config.with_defaults({"full_attention_interval": 4}).positive("full_attention_interval")
     kinds = [
         "linear_attention" if (i + 1) % period else "full_attention"
-        for i in range(config.positive("num_hidden_layers"))
+        for i in range(block_count(config))
     ]
     return config.replace(layer_types=kinds)
 
@@ -123,7 +123,10 @@ def layer_kinds(config: Config, n_layer: int) -> list[str]:
 def predicting_layers(config: Config) -> int:
     """How many layers predict further tokens: as the config says, else as there are; none without tensors (6)."""
     found = [int(match[1]) + 1 for tensor in config.tensors if (match := MTP.match(tensor))]
-    return (config.optional_integer("mtp_num_hidden_layers") or max(found)) if found else 0
+    count = (config.optional_integer("mtp_num_hidden_layers") or max(found)) if found else 0
+    if count > MAX_LAYERS:
+        raise config.wrong(("mtp_num_hidden_layers",), f"at most {MAX_LAYERS}")
+    return count
 
 
 def _norms(s: Sizes) -> tuple[Rule, ...]:
