@@ -26,7 +26,10 @@ from ggufpress.arch.rope import rope_parameters
 from ggufpress.arch.spec import Arch, Drop, Rule
 from ggufpress.gguf.values import Value, f32, flag, u32
 
-CLASSES = ("DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "YoutuForCausalLM")
+CLASSES = (
+    "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "YoutuForCausalLM", "YoutuVLForConditionalGeneration",
+    "KimiVLForConditionalGeneration",
+)  # fmt: skip
 
 
 def _rotated_part(config: Config) -> Config:

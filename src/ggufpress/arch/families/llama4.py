@@ -25,7 +25,7 @@ from ggufpress.arch.rope import llama3_factors
 from ggufpress.arch.spec import Arch, Constant, Rule
 from ggufpress.gguf.values import u32
 
-CLASSES = ("Llama4ForCausalLM",)
+CLASSES = ("Llama4ForCausalLM", "Llama4ForConditionalGeneration")
 
 
 def _derived(config: Config) -> Config:
