@@ -139,6 +139,38 @@ def test_many_problems_are_listed_and_counted() -> None:
     assert (len(lines), lines[-1].strip()) == (10, "and 12 more")
 
 
+def test_a_rule_may_be_for_some_layers_and_another_number_of_tensors() -> None:
+    source = checkpoint(MOE)
+    arch = describe(Config(MOE.config, "config.json"), "MixtralForCausalLM")
+    one = tuple(replace(rule, layers=(1,), stack=2) if "{e}" in rule.source else rule for rule in arch.rules)
+    with pytest.raises(MappingError) as caught:
+        map_tensors(source, replace(arch, rules=one))
+    assert "layers.0.block_sparse_moe.experts.0.w1.weight: no rule takes it" in str(caught.value)
+    kept = {
+        name: ref
+        for name, ref in source.tensors.items()
+        if "experts" not in name or ("layers.1" in name and ".0." in name)
+    }
+    kept |= {name: ref for name, ref in source.tensors.items() if "layers.1" in name and "experts.1." in name}
+    found = {t.name: t.shape for t in map_tensors(replace(source, tensors=kept), _loose(arch, one)).tensors}
+    assert found["blk.1.ffn_up_exps.weight"] == (2, 256, 256)
+    assert "blk.0.ffn_up_exps.weight" not in found
+
+
+def _loose(arch: Arch, rules: tuple[Rule, ...]) -> Arch:
+    return replace(arch, rules=tuple(replace(rule, shape=None) if "{e}" in rule.source else rule for rule in rules))
+
+
+def test_all_tensors_below_a_name_are_dropped_also_in_layers_that_the_model_does_not_have() -> None:
+    extra = TensorRef("model.layers.7.mlp.up_proj.weight", "BF16", (2, 2), Path("w"), 0, 0)
+    source = changed(checkpoint(CASE), model__layers__7__mlp__up_proj__weight=extra)
+    arch = describe(Config(CASE.config, "config.json"), "LlamaForCausalLM")
+    with pytest.raises(MappingError, match=r"layers\.7\.mlp\.up_proj\.weight: no rule takes it"):
+        map_tensors(source, arch)
+    found = map_tensors(source, replace(arch, drops=(Drop("model.layers.{i}.*", "it predicts", (7,)),)))
+    assert found.dropped == ((extra.name, "it predicts"),)
+
+
 def small(rules: tuple[Rule, ...], **stored: tuple[int, ...]) -> TensorMap:
     refs = {name: TensorRef(name, "F32", shape, Path("w.safetensors"), 0, 0) for name, shape in stored.items()}
     arch = Arch("llama", "X", 1, 0, None, "bpe", (), rules)
@@ -170,3 +202,12 @@ def test_an_output_with_the_weights_of_the_embedding_is_left_out(tmp_path: Path,
     # the converter compares only with what it has seen
     assert ("output" in [tensor.name for tensor in found.tensors]) == kept
     assert found.dropped == (() if kept else (("head", "its weights are those of embed"),))
+
+
+def test_weights_that_are_stored_quantized_are_named_by_their_method() -> None:
+    scale = TensorRef("model.layers.0.mlp.up_proj.weight_scale_inv", "F32", (1, 1), Path("w"), 0, 0)
+    source = changed(checkpoint(CASE), model__layers__0__mlp__up_proj__weight_scale_inv=scale)
+    source = replace(source, config={**source.config, "quantization_config": {"quant_method": "fp8"}})
+    with pytest.raises(UnsupportedError, match=r"config\.json: the weights are stored as fp8") as caught:
+        mapped(CASE, source)
+    assert caught.value.hint

@@ -308,7 +308,13 @@ def _converter_order(made: list[_Instance], index: Mapping[str, TensorRef]) -> l
     return [target for _, _, target in sorted(keyed)]
 
 
-def _failed(checkpoint: Checkpoint, arch: Arch, problems: list[_Problem]) -> MappingError:
+def _failed(checkpoint: Checkpoint, arch: Arch, problems: list[_Problem]) -> MappingError | UnsupportedError:
+    stored = checkpoint.config.get("quantization_config")
+    if isinstance(stored, dict) and isinstance(method := stored.get("quant_method"), str):
+        return UnsupportedError(
+            f"{checkpoint.root / 'config.json'}: the weights are stored as {method:.40}, which cannot be read yet",
+            hint="many models are also there in BF16: that checkpoint can be converted",
+        )
     listed = "".join(f"\n  {line}" for line in problems[:LISTED])
     more = f"\n  and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
     count = "1 tensor does" if len(problems) == 1 else f"{len(problems)} tensors do"

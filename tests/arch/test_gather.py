@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ggufpress.arch.gather import Gather, Regroup, Transpose, leftover
+from ggufpress.arch.gather import Columns, Gather, Regroup, Reshape, Then, Transpose, leftover
 from ggufpress.errors import MappingError
 
 
@@ -68,6 +68,68 @@ def test_a_stored_tensor_must_be_used_row_by_row_exactly_once() -> None:
     assert leftover([low, low, high], (6, 1)) == "is not used row by row exactly once"
     assert leftover([None, low], (6, 1)) == "is used as a whole and in parts"
     assert leftover([None, None], (6, 1)) == "is used by several rules"
+
+
+@given(start=st.integers(0, 2), step=st.integers(1, 3), rows=st.integers(1, 9))
+def test_columns_that_alternate_are_told_apart(start: int, step: int, rows: int) -> None:
+    start %= step
+    stored = np.arange(4 * 2 * 6).reshape(4, 2, 6)
+    columns = Columns(start, step=step)
+    assert columns.spread == step
+    assert (gathered(columns, stored, rows * (6 // step)) == stored[..., start::step]).all()
+
+
+@given(start=st.integers(0, 4), length=st.integers(1, 4), rows=st.integers(1, 5))
+def test_columns_of_a_range(start: int, length: int, rows: int) -> None:
+    stored = np.arange(4 * 8).reshape(4, 8)
+    columns = Columns(start, start + length)
+    assert (gathered(columns, stored, rows * length) == stored[:, start : start + length]).all()
+
+
+@given(
+    columns=st.sampled_from([Columns(0, 3), Columns(3, 6), Columns(0, step=2), Columns(1, step=2), Columns(2, step=3)]),
+    rows=st.integers(1, 7),
+)
+def test_a_transposition_takes_some_columns(columns: Columns, rows: int) -> None:
+    stored = np.arange(3 * 4 * 6).reshape(3, 4, 6)
+    taken = stored[..., columns.start : columns.stop : columns.step].swapaxes(-1, -2)
+    assert (gathered(Transpose(columns), stored, rows * 4) == taken).all()
+
+
+@given(rows=st.integers(1, 9))
+def test_one_gather_after_the_other(rows: int) -> None:
+    stored = np.arange(3 * 5 * 4).reshape(15, 4)
+    keys = Then(Regroup(3, ((0, 2),)), Then(Reshape((3, 2, 4)), Transpose()))
+    assert (gathered(keys, stored, rows * 2) == stored.reshape(3, 5, 4)[:, :2].swapaxes(1, 2)).all()
+    values = Then(Regroup(3, ((2, 5),)), Reshape((3, 3, 4)))
+    assert (gathered(values, stored, rows * 4) == stored.reshape(3, 5, 4)[:, 2:]).all()
+    assert leftover([keys, values], (15, 4)) is None
+    assert leftover([keys], (15, 4)) == "is not used row by row exactly once"
+
+
+def test_columns_that_are_not_there_are_named() -> None:
+    for columns in (Columns(4, 9), Columns(8), Columns(2, step=2), Columns(0, 4, 2), Columns(0, step=3)):
+        with pytest.raises(MappingError, match="does not have the columns"):
+            columns.out_shape((3, 8))
+    with pytest.raises(MappingError, match="holds as many weights as"):
+        Reshape((2, 3)).out_shape((5,))
+
+
+def test_columns_are_used_once_in_all() -> None:
+    even, odd = Columns(0, step=2), Columns(1, step=2)
+    assert leftover([even, odd], (3, 8)) is None
+    assert leftover([Transpose(even), Transpose(odd)], (2, 3, 8)) is None
+    assert leftover([Columns(0, 4), Columns(4, 8)], (3, 8)) is None
+    assert leftover([even, Columns(0, 4)], (3, 8)) == "is not used row by row exactly once"
+    assert leftover([Transpose()], (3, 8)) is None
+    assert leftover([Columns(0, 4), Regroup(1, ((0, 3),))], (3, 8)) == "is used in parts that do not go together"
+
+
+def test_a_transposition_asks_for_runs_that_are_long_enough() -> None:
+    assert Transpose().ample((2, 64, 100_000)) == 64 * 2048
+    assert Transpose(Columns(0, step=2)).ample((2, 64, 100_000)) == 64 * 1024
+    assert Transpose().ample((2, 64, 16)) == 64 * 16
+    assert Regroup(1, ((0, 2),)).ample((2, 8)) == 0
 
 
 @given(kept=st.integers(0, 3), groups=st.integers(1, 3), cols=st.integers(1, 3), rows=st.integers(1, 9))

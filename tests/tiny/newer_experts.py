@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.tiny.base import GPT2_VOCAB, config
 from tests.tiny.decoders import Shapes, feed_forward, linear
-from tests.tiny.experts import COMPRESSED, MIXED, ROUTED, SCALED, N, deepseek3, mixed
+from tests.tiny.experts import COMPRESSED, DEEPSEEK3, LLAMA4, MIXED, ROUTED, SCALED, N, deepseek3, llama4, mixed
 from tests.tiny.mixtures import (
     GATED,
     NUMBERED,
@@ -92,6 +92,24 @@ LAGUNA = config("LagunaForCausalLM", "laguna", **MIXED, shared_expert_intermedia
                                      "eos_token_id": [2, 24], "bos_token_id": 2}  # fmt: skip
 ERNIE = config("Ernie4_5_MoeForCausalLM", "ernie4_5_moe", moe_num_experts=4, moe_k=2, moe_intermediate_size=32,
                moe_num_shared_experts=2, moe_layer_start_index=1, num_hidden_layers=4, moe_layer_interval=2)  # fmt: skip
+GRANITE_SWA = config("GraniteMoeSWAForCausalLM", "granitemoeswa", num_local_experts=4, num_experts_per_tok=2, head_dim=16,
+                     shared_intermediate_size=32, sliding_window=64, no_rope_layers=[1, 0], attention_multiplier=0.02,
+                     logits_scaling=8.0)  # fmt: skip
+LLAMA4_VISION: dict[str, Any] = {
+    "architectures": ["Llama4ForConditionalGeneration"], "model_type": "llama4", "vision_config": {"hidden_size": 64},
+    "text_config": without(LLAMA4, "architectures"),
+}  # fmt: skip
+KIMI_VL: dict[str, Any] = {
+    "architectures": ["KimiVLForConditionalGeneration"], "model_type": "kimi_vl", "vision_config": {"hidden_size": 64},
+    "text_config": without(DEEPSEEK3, "architectures"), "vocab_size": 50304,
+}  # fmt: skip
+OCR: dict[str, Any] = {
+    "architectures": ["DeepseekOCRForCausalLM"], "model_type": "deepseek_vl_v2", "vision_config": {"hidden_size": 64},
+    "language_config": without(config("x", "x", **ROUTED, use_mla=False, qk_rope_head_dim=0, qk_nope_head_dim=0, v_head_dim=0,
+                                      kv_lora_rank=None, q_lora_rank=None, sliding_window_size=64, num_key_value_heads=4),
+                               "model_type", "rms_norm_eps") | GPT2_VOCAB | {
+                                   "architectures": ["DeepseekV2ForCausalLM"], "num_key_value_heads": 4},
+}  # fmt: skip
 
 
 def glm(config: dict[str, Any], n_later: int = 0) -> Shapes:
@@ -289,6 +307,25 @@ def ernie(config: dict[str, Any]) -> Shapes:
     return found | {"model.mtp_emb_norm.0.weight": (64,), "model.mtp_block.0.mlp.gate.weight": (4, 64)}
 
 
+def granite_swa(config: dict[str, Any]) -> Shapes:
+    found = without_ffn(config, head=False) | dense([0], 64, 96)
+    hf = "model.layers.1"
+    found |= linear(f"{hf}.block_sparse_moe.router.layer", 4, 64) | {
+        f"model.layers.{i}.self_attn.sinks": (4,) for i in (0, 1)
+    }
+    found |= {
+        f"{hf}.block_sparse_moe.experts.gate_up_proj": (4, 192, 64),
+        f"{hf}.block_sparse_moe.experts.down_proj": (4, 64, 96),
+    }
+    return found | linear(f"{hf}.shared_mlp.input_linear", 64, 64) | linear(f"{hf}.shared_mlp.output_linear", 64, 32)
+
+
+def multimodal(found: Shapes) -> Shapes:
+    """The tensors of a language model beside some of a vision part."""
+    return {f"language_model.{name}": shape for name, shape in found.items()} | {
+        "vision_model.patch_embedding.linear.weight": (8, 8), "multi_modal_projector.linear_1.weight": (8, 8)}  # fmt: skip
+
+
 CASES = [
     TinyCase("glm4-moe-mtp", GLM | {"num_nextn_predict_layers": 1}, "gpt-2", files=GLM_TOKENS, dtype=mixed, tensors=glm(GLM, 1)),
     TinyCase("glm4-moe-no-mtp", without(GLM, "partial_rotary_factor", "rms_norm_eps") | {"num_nextn_predict_layers": 1}, "gpt-2",
@@ -317,4 +354,17 @@ CASES = [
     TinyCase("laguna", LAGUNA, "gpt-2", files=tokens("</assistant>") | {"chat_template.jinja": "{{ bos_token }}"}, dtype=mixed,
              tensors=laguna(LAGUNA)),
     TinyCase("ernie-moe", ERNIE, tensors=ernie(ERNIE)),
+    TinyCase("granite-moe-swa", GRANITE_SWA, tensors=granite_swa(GRANITE_SWA)),
+    TinyCase("granite-swa-llama3", without(GRANITE_SWA, "num_local_experts", "no_rope_layers", "num_experts_per_tok") | {
+        "architectures": ["GraniteSWAForCausalLM"], "model_type": "graniteswa", "rope_scaling": LLAMA3_ROPE},
+        tensors=without_ffn(GRANITE_SWA, head=False) | dense([0, 1], 64, 96)
+        | {f"model.layers.{i}.self_attn.sinks": (4,) for i in (0, 1)}),
+    TinyCase("step37-vision", {"architectures": ["Step3p7ForConditionalGeneration"], "model_type": "step3p7", "text_config":
+             without(STEP, "architectures", "rope_scaling", "num_nextn_predict_layers")}, "gpt-2",
+             tensors=multimodal(step(STEP, 0))),
+    TinyCase("llama4-vision", LLAMA4_VISION, "gpt-2", tensors=multimodal(llama4(LLAMA4, (1, 3)))),
+    TinyCase("kimi-vl", KIMI_VL, "gpt-2", tensors=multimodal(deepseek3(DEEPSEEK3))),
+    TinyCase("deepseek-ocr", OCR, "gpt-2", tensors=without_ffn(OCR["language_config"]) | dense([0], N, 96)
+             | deepseek_experts([1], 4, N, 32, 1, "") | {"model.sam_model.blocks.0.norm1.weight": (8,),
+                                                         "model.projector.layers.weight": (8, 8)}),
 ]  # fmt: skip

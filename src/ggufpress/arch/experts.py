@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, feed_forward
+from ggufpress.arch.source_names import rule_name
 from ggufpress.arch.spec import EXPERT, LAYER, Rule
 
 DOWN_GATE_UP = "down_proj gate_proj up_proj"
@@ -70,14 +71,15 @@ def deepseek_experts(
 
 def named(config: Config, *templates: str) -> str:
     """The first of `templates` under which the checkpoint has a tensor in some layer, else the first of all."""
+    names = [rule_name(name) for name in config.tensors]
     for template in templates:
         before, _, after = template.partition(LAYER)
-        if any(name.startswith(before) and name.endswith(after) for name in config.tensors):
+        if any(name.startswith(before) and name.endswith(after) for name in names):
             return template
     return templates[0]
 
 
 def layers_with(config: Config, n_layer: int, template: str) -> tuple[int, ...]:
     """The layers in which the checkpoint has a tensor of that name."""
-    names = set(config.tensors)
+    names = {rule_name(name) for name in config.tensors}
     return tuple(i for i in range(n_layer) if template.replace(LAYER, str(i)) in names)

@@ -1,4 +1,4 @@
-"""DeepSeek V2 and V3 with their kin, whose attention keeps keys and values compressed (MLA).
+"""DeepSeek V2 and V3 with their kin (Kimi K2, Kimi-VL, Youtu), whose attention keeps keys and values compressed (MLA).
 
 How the checkpoint differs from the GGUF layout:
 
@@ -19,6 +19,7 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class
 from ggufpress.arch.decoder import block_count, decoder_metadata
 from ggufpress.arch.experts import deepseek_experts, in_layers
+from ggufpress.arch.families import deepseek_ocr
 from ggufpress.arch.gather import Regroup, Reshape, Then, Transpose
 from ggufpress.arch.later_layers import later_layers
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, computed_frequencies, ends, feed_forward, linear, norms, sizes
@@ -27,9 +28,13 @@ from ggufpress.arch.spec import Arch, Drop, Rule
 from ggufpress.gguf.values import Value, f32, flag, u32
 
 CLASSES = (
-    "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "YoutuForCausalLM", "YoutuVLForConditionalGeneration",
+    "DeepseekV2ForCausalLM",
+    "DeepseekV3ForCausalLM",
     "KimiVLForConditionalGeneration",
-)  # fmt: skip
+    "KimiK25ForConditionalGeneration",
+    "YoutuForCausalLM",
+    "YoutuVLForConditionalGeneration",
+)
 
 
 def _rotated_part(config: Config) -> Config:
@@ -60,6 +65,8 @@ CONFIG_CLASSES = {
 
 def describe(raw: Config, hf_class: str) -> Arch:
     """The description of a model with DeepSeek's attention. Raises ConfigError for a config that makes no sense."""
+    if deepseek_ocr.is_ocr(raw):
+        return deepseek_ocr.describe(raw, hf_class)
     config = read_through_class(raw, CONFIG_CLASSES)
     return mla_model(config, hf_class, "deepseek2", block_count(config))
 

@@ -2,7 +2,8 @@
 
 How the checkpoint differs from the GGUF layout: as Llama's does (q and k permuted per head, no output matrix where the
 embeddings are tied); four factors of the config become keys. A head_dim in the config is not written.
-Models with sliding windows have a sink per head; which layers have a window and which are rotated are keys.
+Models with sliding windows have a sink per head; which layers have a window and which are rotated are keys. They alone may
+have Llama 3's rope scaling, which becomes rope_freqs.weight.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/granite.py (GraniteModel, GraniteSWAModel).
 """
@@ -14,7 +15,7 @@ from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_clas
 from ggufpress.arch.decoder import decoder_metadata
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, computed_frequencies, ends, feed_forward, norms, sizes
 from ggufpress.arch.rope import llama3_factors
-from ggufpress.arch.spec import Arch, Drop, Rule
+from ggufpress.arch.spec import Arch, Constant, Drop, Rule
 from ggufpress.arch.windows import flags, sliding_layers
 from ggufpress.errors import UnsupportedError
 from ggufpress.gguf.values import Value, f32, u32
@@ -54,6 +55,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
         raise UnsupportedError(
             f"{config.path}: Granite 4 Vision, whose vision layers feed several layers, cannot be converted yet"
         )
+    factors = llama3_factors(config, s.head_dim)
     sinks = Rule(f"{BLK}.attn_sinks.weight", f"{LAYERS}.self_attn.sinks", (), (s.n_head,), False)
     return Arch(
         name=name,
@@ -62,7 +64,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
         n_expert=0,
         n_vocab=s.n_vocab,
         vocab="llama",
-        metadata=(*granite_metadata(config, s, name), *(_windows(config, s) if name == "granite_swa" else ())),
+        metadata=(*granite_metadata(config, s, name), *(windows(config, s) if name == "granite_swa" else ())),
         rules=(
             *ends(s),
             *norms(s),
@@ -74,11 +76,12 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *computed_frequencies(),
             *(Drop(part, "it belongs to the speech or vision part") for part in OTHER_PARTS),
         ),
+        constants=(Constant("rope_freqs.weight", factors),) if factors else (),
         prefixes=(("model.text_model.", "model."), ("text_model.", "")),
     )
 
 
-def _windows(config: Config, s: Sizes) -> list[tuple[str, Value]]:
+def windows(config: Config, s: Sizes) -> list[tuple[str, Value]]:
     """The size of the window, which layers have it, and which are rotated."""
     keys = [
         (
@@ -98,7 +101,7 @@ def _windows(config: Config, s: Sizes) -> list[tuple[str, Value]]:
 
 def granite_metadata(config: Config, s: Sizes, name: str) -> list[tuple[str, Value]]:
     """What all models of the family have. Raises UnsupportedError for rope scaling that llama.cpp does not know here."""
-    if llama3_factors(config, s.head_dim):
+    if name != "granite_swa" and llama3_factors(config, s.head_dim):
         raise UnsupportedError(
             f"{config.path}: llama.cpp has no place for the rope scaling of Llama 3 in a Granite model"
         )

@@ -4,7 +4,7 @@ How the checkpoint differs from the GGUF layout:
 
 1. As Granite: q and k permuted per head, four factors of the config become keys, a head_dim is not written.
 2. The experts are stored stacked, gate and up in one tensor: gate first. So are those of the shared expert.
-3. Without experts the shared one is the feed-forward.
+3. A model of these classes that has no experts, only the shared one, is refused: llama.cpp has no place for it.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/granite.py (GraniteMoeModel).
 """
@@ -18,6 +18,7 @@ from ggufpress.arch.families import granite
 from ggufpress.arch.gather import Regroup
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, computed_frequencies, ends, norms, sizes
 from ggufpress.arch.spec import Arch, Rule
+from ggufpress.errors import UnsupportedError
 from ggufpress.gguf.values import u32
 
 CLASSES = ("GraniteMoeForCausalLM", "GraniteMoeSharedForCausalLM")
@@ -34,7 +35,8 @@ def describe(raw: Config, hf_class: str) -> Arch:
     """The description of a Granite model with experts. Raises ConfigError for a config that does not make sense."""
     config = read_through_class(raw, CONFIG_CLASSES)
     s = sizes(config)
-    n_expert = config.optional_integer("num_local_experts") or 0
+    if not (n_expert := config.optional_integer("num_local_experts") or 0):
+        raise UnsupportedError(f"{config.path}: llama.cpp has no place for a {hf_class} without experts")
     n_shared = config.optional_integer("shared_intermediate_size") or 0
     metadata = granite.granite_metadata(config, s, "granitemoe")
     if n_shared:
@@ -51,8 +53,8 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *ends(s),
             *norms(s),
             *attention(s, permuted=True),
-            *(experts(s, n_expert) if n_expert else ()),
-            *(shared_expert(s.n_embd, n_shared, "_shexp" if n_expert else "") if n_shared else ()),
+            *experts(s, n_expert),
+            *(shared_expert(s.n_embd, n_shared) if n_shared else ()),
         ),
         drops=computed_frequencies(),
     )
@@ -71,8 +73,8 @@ def experts(s: Sizes, n_expert: int, hf: str = f"{LAYERS}.block_sparse_moe") -> 
     )
 
 
-def shared_expert(n_embd: int, n_ff: int, suffix: str, hf: str = f"{LAYERS}.shared_mlp") -> tuple[Rule, ...]:
-    """The expert that all tokens share, or the only one (2, 3)."""
+def shared_expert(n_embd: int, n_ff: int, suffix: str = "_shexp", hf: str = f"{LAYERS}.shared_mlp") -> tuple[Rule, ...]:
+    """The expert that all tokens share (2)."""
     both = f"{hf}.input_linear.weight"
     gate, up = Regroup(1, ((0, n_ff),)), Regroup(1, ((n_ff, 2 * n_ff),))
     return (
