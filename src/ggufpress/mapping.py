@@ -182,6 +182,9 @@ def _instances(arch: Arch) -> Iterator[_Instance]:
     for rule in arch.rules:
         for source, layer in _per_layer(rule.source, _layers(rule, arch)):
             names = tuple(source.replace(EXPERT, str(e)) for e in _stacked(arch, rule))
+            if not names:
+                # no experts: their tensors, where there are any, are those that no rule takes
+                continue
             target = rule.target.replace(LAYER, str(layer))
             copies = tuple(copy.replace(LAYER, str(layer)) for copy in rule.copies)
             yield _Instance(rule, target, names, (rule.batch, layer) if rule.batch else None, copies)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from tests.tiny import experts
 from tests.tiny.base import BASE, GPT2_VOCAB, config
 from tests.tiny.decoders import decoder
 from tests.tiny.joined import behind, joined, under, vision
@@ -32,7 +34,22 @@ GLM = TEXT | GPT2_VOCAB | {"model_type": "glm4v_text", "head_dim": 16, "rope_sca
     "rope_type": "default", "mrope_section": [1, 1, 2]}, "partial_rotary_factor": 0.5}  # fmt: skip
 LANGUAGE = "language_model."
 
+
+def wrapped(name: str, case: TinyCase, hf_class: str, model_type: str) -> TinyCase:
+    """A decoder's case as the language model of a multimodal checkpoint."""
+    return replace(
+        case,
+        name=name,
+        config=whole(hf_class, model_type, without(case.config, "architectures")),
+        tensors=behind("language_model.", case.tensors or {}) | vision(),
+    )
+
+
+EXPERTS = {case.name: case for case in experts.CASES}
+
 CASES = [
+    wrapped("llama4-vision", EXPERTS["llama4-interleaved"], "Llama4ForConditionalGeneration", "llama4"),
+    wrapped("youtu-vl", EXPERTS["youtu"], "YoutuVLForConditionalGeneration", "youtu_vl"),
     TinyCase("llava", whole("LlavaForConditionalGeneration", "llava", LLAMA),
              tensors=behind(LANGUAGE, decoder(LLAMA)) | vision()),
     TinyCase("llava-mistral-few-keys", whole("LlavaForConditionalGeneration", "llava", without(

@@ -63,7 +63,10 @@ def bpe(
 
 
 def _ids_of(files: TokenizerFiles, fixed: Mapping[str, str]) -> dict[str, int]:
-    known = {token.content: token_id for token_id, token in load_fast_tokenizer(files).added.items()}
+    known = {token: token_id for token_id, token, _, _ in reversed([*stated_tokens(files)])}
+    if not set(fixed.values()) <= set(known):
+        # slower, and knows tokens that stand in other files too
+        known = {token.content: token_id for token_id, token in load_fast_tokenizer(files).added.items()}
     for token in fixed.values():
         if token not in known:
             raise TokenizerError(f"{files.path('tokenizer.json')} has no added token {token}, which this model needs")

@@ -15,7 +15,8 @@ from ggufpress.source.checkpoint import Checkpoint, TensorRef
 from tests.tiny.families import FAMILY_CASES
 from tests.tiny_checkpoints import TinyCase, shapes, without
 
-BAD: tuple[Any, ...] = (None, "x", -1, 0, 1, [], [1], {"a": 1}, 1e30, 10**12, True, [None], ["x", "x"], 0.3)
+BAD: tuple[Any, ...] = (None, "x", 0, 1, [1], {"a": 1}, 1e30)
+ONE_PER_CLASS = {case.config["architectures"][0]: name for name, case in FAMILY_CASES.items()}
 
 
 def described(case: TinyCase, config: dict[str, Any]) -> None:
@@ -37,7 +38,7 @@ def variants(config: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("name", FAMILY_CASES)
+@pytest.mark.parametrize("name", ONE_PER_CLASS.values())
 def test_broken_configs_end_in_our_errors(name: str) -> None:
     case = FAMILY_CASES[name]
     for config in variants(case.config):

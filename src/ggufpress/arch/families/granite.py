@@ -20,7 +20,12 @@ from ggufpress.arch.windows import flags, sliding_layers
 from ggufpress.errors import UnsupportedError
 from ggufpress.gguf.values import Value, f32, u32
 
-NAMES = {"GraniteForCausalLM": "granite", "GraniteSWAForCausalLM": "granite_swa"}
+NAMES = {
+    "GraniteForCausalLM": "granite",
+    "GraniteSpeechForConditionalGeneration": "granite",
+    "GraniteSpeechPlusForConditionalGeneration": "granite",
+    "GraniteSWAForCausalLM": "granite_swa",
+}
 CLASSES = tuple(NAMES)
 OTHER_PARTS = ("encoder.*", "layerwise_projectors.*", "spatial_projectors.*", "model.layerwise_projectors.*",
                "model.spatial_projectors.*")  # fmt: skip

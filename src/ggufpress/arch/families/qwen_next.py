@@ -30,7 +30,7 @@ from ggufpress.arch.families.qwen_moe import experts, shared_experts
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, feed_forward, linear, sizes
 from ggufpress.arch.ops import Add
 from ggufpress.arch.rope import rope_parameters, rotary_share
-from ggufpress.arch.spec import LAYER, Arch, Rule
+from ggufpress.arch.spec import LAYER, Arch, Drop, Rule
 from ggufpress.gguf.values import Value, ValueType, array, u32
 
 NAMES = {
@@ -39,8 +39,13 @@ NAMES = {
     "Qwen3_5ForConditionalGeneration": "qwen35",
     "Qwen3_5MoeForCausalLM": "qwen35moe",
     "Qwen3_5MoeForConditionalGeneration": "qwen35moe",
+    "MiniCPMV4_6ForConditionalGeneration": "qwen35",
 }
 CLASSES = tuple(NAMES)
+MINICPM_PARTS = (
+    Drop("model.merger.*", "it belongs to the vision part, which is a file of its own in llama.cpp"),
+    Drop("mtp.*", "llama.cpp does not use MiniCPM-V's layers that predict further tokens"),
+)
 SECTIONS = (11, 11, 10, 0)
 MTP = re.compile(r"(?:model\.)?mtp\.layers\.(\d+)\.")
 ONE = (Add(1),)
@@ -79,7 +84,8 @@ def describe(raw: Config, hf_class: str) -> Arch:
     n_expert = 0 if name == "qwen35" else config.positive("num_local_experts", "num_experts")
     kinds = layer_kinds(config, s.n_layer)
     full = [i for i, kind in enumerate(kinds) if kind != "linear_attention"]
-    n_mtp = predicting_layers(config)
+    vision = hf_class == "MiniCPMV4_6ForConditionalGeneration"
+    n_mtp = 0 if vision else predicting_layers(config)
     prefix = "model.mtp" if any(tensor.startswith("model.mtp.") for tensor in config.tensors) else "mtp"
     feed = (
         (*experts(s, n_expert, config.positive("moe_intermediate_size"), stacked=True), *shared_experts(config, s))
@@ -106,6 +112,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
             ),
             *_predicting(s, (*usual, *_attention(config, s)), n_mtp, prefix),
         ),
+        drops=MINICPM_PARTS if vision else (),
     )
 
 
