@@ -16,6 +16,7 @@ from ggufpress.shards.copying import copy
 from ggufpress.shards.division import split_limits
 from ggufpress.shards.planning import plan_split
 from tests.gguf_cases import CASES, GgufCase
+from tests.tiny.families import ROOMS
 from tests.tiny_checkpoints import BY_NAME, DATA, make
 
 EXPECTED = json.loads((DATA / "expected/gguf_sources.json").read_text())
@@ -92,3 +93,16 @@ def test_a_checkpoint_is_changed_as_its_converted_file_is(preset: str, tmp_path:
     direct = quantize(folder, [preset], output=tmp_path / "direct.gguf", **changes).files[0]
     twice = quantize(converted, [preset], output=tmp_path / "twice.gguf", **changes).files[0]
     assert direct.sha256 == twice.sha256
+
+
+@pytest.mark.parametrize("name", ["gptneox", "mpt"])
+def test_copy_says_the_type_that_the_converter_left_out(name: str, tmp_path: Path) -> None:
+    case = next(case for case in ROOMS["more_dense"] if case.name == name)
+    folder = make(case, tmp_path)
+    converted = quantize(folder, ["AUTO"], output=tmp_path / "c.gguf").files[0].path
+    assert "general.file_type" not in read_gguf_set(converted).metadata
+    direct = quantize(folder, ["COPY"], output=tmp_path / "direct.gguf").files[0]
+    twice = quantize(converted, ["COPY"], output=tmp_path / "twice.gguf").files[0]
+    assert direct.sha256 == twice.sha256
+    # a guess is marked with 1024
+    assert int(read_gguf_set(direct.path).metadata["general.file_type"].data) >= 1024  # type: ignore[arg-type]

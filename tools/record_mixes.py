@@ -27,6 +27,8 @@ from tests.recipe.mixes import MIXES, Mix, entries, matrix_bytes, matrix_name, s
 from tests.tiny_checkpoints import DATA  # noqa: E402
 from tools.record_expected import OFFLINE, run  # noqa: E402
 
+REFUSALS = ("no tensor type fallback", "this quantization requires an imatrix")
+
 
 def record(mix: Mix, folder: Path, before: Path, command: list[str], work: Path) -> dict[str, Any]:
     """The digests of one mix, by preset; of a wide one the sha256 alone. `before` is the converter's file of `folder`."""
@@ -42,7 +44,7 @@ def record(mix: Mix, folder: Path, before: Path, command: list[str], work: Path)
         done = subprocess.run(
             words, cwd=work, env={**os.environ, **OFFLINE}, capture_output=True, text=True, check=False
         )
-        if done.returncode and "no tensor type fallback" not in done.stderr:
+        if done.returncode and not any(reason in done.stderr for reason in REFUSALS):
             sys.exit(f"{shlex.join(words)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         made = None if done.returncode else digest(after)
         found[preset] = made and (made["sha256"] if mix.wide else made)
@@ -74,9 +76,9 @@ def main() -> None:
                     run([*converter, str(folder), "--outtype", "auto", "--outfile", str(before)])
                     folders[mix.checkpoint] = folder, before
                 known[mix.name] = record(mix, *folders[mix.checkpoint], shlex.split(options.quantize), work)
-            kept = {mix.name: known[mix.name] for mix in MIXES if mix.name in known and mix.wide == wide}
-            target.write_bytes(lzma.compress(json.dumps(kept, separators=(",", ":")).encode(), preset=9))
-            print(f"{file}: {len(kept)} mixes, {target.stat().st_size} bytes", flush=True)
+                kept = {mix.name: known[mix.name] for mix in MIXES if mix.name in known and mix.wide == wide}
+                target.write_bytes(lzma.compress(json.dumps(kept, separators=(",", ":")).encode(), preset=9))
+            print(f"{file}: {len(known)} mixes, {target.stat().st_size} bytes", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import click
 
 import ggufpress
 from ggufpress import errors
-from ggufpress.arch.registry import DESCRIBE, FAMILIES
+from ggufpress.arch.supported import supported
+from ggufpress.cli.archs import tested
 from ggufpress.cli.main import COMMANDS, cli
 from ggufpress.mixture import MIXTURE, RAISES
 from ggufpress.presets import ALIASES, ALL, AUTO, COPY
@@ -101,10 +102,16 @@ def python() -> str:
 
 
 def architectures() -> str:
-    """Supported classes by family."""
-    lines = ["# Supported model classes\n", "| class in config.json | described in |", "|---|---|"]
-    homes = {name: family.__name__.rsplit(".", 1)[1] for family in FAMILIES for name in family.CLASSES}
-    lines += [f"| {name} | `src/ggufpress/arch/families/{homes[name]}.py` |" for name in DESCRIBE]
+    """Supported classes with what they become and what tests them."""
+    rows = supported()
+    lines = [f"# Supported model classes\n\n{len(rows)} classes, as `ggufpress archs` lists them. The cases are tiny checkpoints "
+             "whose files equal llama.cpp's, byte for byte.\n",
+             "| class in config.json | architecture | tokenizer | described in | tested by |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for row in rows:
+        kinds = ", ".join(row.tokenizers)
+        home = f"[{row.family}](../../src/ggufpress/arch/families/{row.family}.py)"
+        lines.append(f"| {row.hf_class} | {', '.join(row.architectures)} | {kinds} | {home} | {tested(row)} |")
     return "\n".join(lines) + "\n"
 
 

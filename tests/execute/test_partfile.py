@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ggufpress.errors import OutputError, SpaceError
-from ggufpress.execute.partfile import PartFile, check_space
+from ggufpress.execute.partfile import PartFile, check_space, commit_together
 
 
 def test_a_committed_file_is_whole_and_alone(tmp_path: Path) -> None:
@@ -107,3 +107,28 @@ def test_a_full_disk_is_said_in_words(tmp_path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(SpaceError, match="no space for 10 bytes"):
             part.reserve() if call == "reserve" else part.write_at(0, b"x") if call == "write" else part.sync()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_a_set_appear_together_the_first_one_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    commit = PartFile.commit
+
+    def noted(part: PartFile) -> None:
+        order.append(part.final.name)
+        commit(part)
+
+    monkeypatch.setattr(PartFile, "commit", noted)
+    parts = [PartFile(tmp_path / name, 1) for name in ("a", "b", "c")]
+    commit_together(parts)
+    assert order == ["c", "b", "a"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
+
+
+def test_a_set_that_cannot_be_complete_does_not_appear(tmp_path: Path) -> None:
+    parts = [PartFile(tmp_path / name, 1) for name in ("a", "b", "c")]
+    (tmp_path / "a").write_bytes(b"other")
+    with pytest.raises(OutputError, match="a appeared while"):
+        commit_together(parts)
+    for part in parts:
+        part.close()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"other"}

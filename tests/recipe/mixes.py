@@ -15,6 +15,7 @@ from tests.imatrix.files import Sums, dat_bytes, entries_for, gguf_bytes
 from tests.tiny_checkpoints import BARD, BY_NAME, make
 
 EVERY = tuple(preset.name for preset in ALL)
+BLOCKS = tuple(preset.name for preset in ALL if preset.qtype.quantized)
 FEW = ("Q4_K_M", "IQ2_M", "IQ3_XXS", "Q2_K_S", "IQ4_XS", "Q5_0", "IQ1_S")
 
 
@@ -66,7 +67,7 @@ MIXES = [
         ("--pure", "--leave-output-tensor", "--token-embedding-type", "q2_k", *RULES)),
     *(Mix(f"{name}, {matrix or 'none'}", name, EVERY, matrix, wide=True)
       for name in ("deep-gqa", "mixtral-8", ODD, "odd-40-wide", TIED, "bard-4m") for matrix in ("gguf", "dat")),
-    *(Mix(f"{name}, rules, {matrix or 'none'}", name, EVERY, matrix, RULES, wide=True)
+    *(Mix(f"{name}, rules, {matrix or 'none'}", name, BLOCKS, matrix, RULES, wide=True)
       for name in (TINY, MOE) for matrix in ("gguf", "")),
     *(Mix(f"{name}, {matrix}", name, EVERY, matrix, wide=True) for name in (TINY, MOE) for matrix in ("dat",)),
 ]  # fmt: skip
@@ -79,9 +80,7 @@ def source(name: str, parent: Path) -> Path:
 
 def entries(checkpoint: Path) -> dict[str, Sums]:
     """An importance matrix's entries for all layers of a checkpoint."""
-    return entries_for(
-        (tensor.name, tensor.shape) for tensor in plan(checkpoint, ["F16"], layout="quantize").outputs[0].tensors
-    )
+    return entries_for((tensor.name, tensor.shape) for tensor in plan(checkpoint, ["COPY"]).outputs[0].tensors)
 
 
 def matrix_bytes(kind: str, found: dict[str, Sums], include: Sequence[str] = (), exclude: Sequence[str] = ()) -> bytes:

@@ -157,6 +157,8 @@ CASES = [
     Case("mla", "deepseek2", 12, mla, n_expert=16, heads=(8, 1), keys=MLA_KEYS),
     Case("rows-of-320", "llama", 4, dense, cols=320),
     Case("rows-of-96", "llama", 4, dense, cols=96, heads=(8, 2)),
+    # IQ3_XXS without importance: only where no row fits does llama-quantize make it
+    Case("rows-of-96-deep", "llama", 16, dense, cols=96, heads=(8, 4)),
     Case("rows-of-40", "llama", 3, dense, cols=40, tied=True),
     Case("experts-in-rows-of-96", "llama", 4, stacked, cols=96, n_expert=8),
     Case("gemma3n", "gemma3n", 10, gemma3n, heads=(8, 4), tied=True,

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from ggufpress import plan, quantize
 from ggufpress.cli.main import cli
-from ggufpress.errors import UnsupportedError
+from ggufpress.errors import ImatrixError, UnsupportedError
 from tests.digests import differences, digest
 from tests.recipe.mixes import MIXES, Mix, entries, matrix_bytes, matrix_name, source
 from tests.tiny_checkpoints import DATA
@@ -54,7 +55,7 @@ def quantized(mix: Mix, folder: Path, presets: list[str]) -> dict[str, Path]:
         for part in mix.exclude:
             words += ["--exclude-weights", part]
     cli.main(words, standalone_mode=False)
-    return {preset: Path("out") / f"{folder.name}-{preset}.gguf" for preset in presets}
+    return {preset: Path("out") / f"{folder.name.removesuffix('.gguf')}-{preset}.gguf" for preset in presets}
 
 
 @pytest.mark.parametrize("mix", DEFAULT, ids=lambda mix: mix.name)
@@ -78,7 +79,7 @@ def test_more_files_equal_llama_quantizes(
     folder = checkpoints(mix.checkpoint)
     for preset, sha256 in expected("mixes-wide.json.xz")[mix.name].items():
         if sha256 is None:
-            with pytest.raises(UnsupportedError):
+            with pytest.raises((UnsupportedError, ImatrixError)):
                 quantized(mix, folder, [preset])
             continue
         (path,) = quantized(mix, folder, [preset]).values()
@@ -96,3 +97,26 @@ def test_the_path_is_in_the_file_as_it_was_typed(
     words = ["quantize", str(folder), "-o", "out.gguf", "--quiet", "--imatrix", "imatrix.bare.dat"]
     cli.main(words, standalone_mode=False)
     assert digest(Path("out.gguf"))["sha256"] == expected("mixes.json.xz")[mix.name]["Q4_K_M"]["sha256"]
+
+
+@pytest.mark.parametrize("name", ["experts, older matrix", "rules with importance", "tied ends, both", "output left"])
+def test_a_gguf_file_as_source_gives_the_same_files(
+    name: str, checkpoints: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mix = next(mix for mix in MIXES if mix.name == name)
+    folder = checkpoints(mix.checkpoint)
+    (before,) = quantize(folder, ["AUTO"], output=f"{folder.name}.gguf").files
+    recorded = expected("mixes.json.xz")[mix.name]
+    for preset, path in quantized(mix, before.path, list(mix.presets)).items():
+        assert digest(path)["sha256"] == recorded[preset]["sha256"], preset
+
+
+def test_pruned_layers_keep_their_entries(checkpoints: Any, tmp_path: Path) -> None:
+    folder = checkpoints("Tiny-Llama-4M-Chat-v0.2")
+    (tmp_path / "imatrix.gguf").write_bytes(matrix_bytes("gguf", entries(folder)))
+    output = plan(folder, imatrix=tmp_path / "imatrix.gguf", prune_layers=[0]).outputs[0]
+    used = {tensor.name: tensor.entry.name for tensor in output.tensors if tensor.entry}
+    assert used["blk.0.attn_q.weight"] == "blk.1.attn_q.weight"
+    keys = list(output.metadata)
+    assert keys.index("quantize.imatrix.chunks_count") < keys.index("llama.block_count")

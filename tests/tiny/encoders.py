@@ -130,7 +130,6 @@ def jina_v2(config: dict[str, Any], *, code: bool = False) -> Shapes:
     for i in range(N_LAYER):
         hf = f"encoder.layer.{i}"
         if code:
-            kept = without(kept, f"{hf}.attention.output.LayerNorm.weight", f"{hf}.attention.output.LayerNorm.bias")
             for part in ("layer_norm_1", "layer_norm_2", "attention.self.layer_norm_q", "attention.self.layer_norm_k"):
                 kept |= norm(f"{hf}.{part}", N_EMBD, True)
             kept |= linear(f"{hf}.mlp.up_gated_layer", 2 * N_FF, N_EMBD) | linear(

@@ -109,7 +109,17 @@ def deci_blocks() -> Shapes:
             for name, shape in found.items()}  # fmt: skip
 
 
+def bitnet(attention: str = "inner_attn_ln", ffn: str = "ffn_layernorm") -> Shapes:
+    found = decoder(BASE, head=False)
+    for i in (0, 1):
+        found |= norm(f"model.layers.{i}.self_attn.{attention}", 64) | norm(f"model.layers.{i}.mlp.{ffn}", 96)
+    return found
+
+
 CASES = [
+    TinyCase("bitnet", config("BitnetForCausalLM", "llama"), tensors=bitnet()),
+    TinyCase("bitnet-few-keys", without(config("BitNetForCausalLM", "bitnet", rope_scaling={"type": "linear", "factor": 4.0}),
+                                        "rms_norm_eps", "max_position_embeddings"), dtype="F16", tensors=bitnet()),
     TinyCase("jais-mup", without(JAIS, "embeddings_scale", "width_scale") | {
         "mup_embeddings_scale": 9.1, "mup_output_alpha": 2.2, "mup_width_scale": 0.5}, "gpt-2", dtype="F16", tensors=jais(False)),
     TinyCase("jais2", JAIS2, "gpt-2", tensors=decoder(

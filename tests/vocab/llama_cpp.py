@@ -69,12 +69,12 @@ class LlamaVocab:
 
 
 @contextmanager
-def loaded(path: Path) -> Iterator[LlamaVocab]:
-    """The vocabulary of a GGUF file."""
+def loaded(path: Path, *, vocab_only: bool = True) -> Iterator[LlamaVocab]:
+    """The vocabulary of a GGUF file, by default without its weights."""
     lib = library()
     params = lib.llama_model_default_params()
     assert list(params.content[FLAGS : FLAGS + 3]) == [0, 0, 1], "llama_model_params has changed"
-    params.content[FLAGS] = 1
+    params.content[FLAGS] = vocab_only
     model = lib.llama_model_load_from_file(str(path).encode(), params)
     assert model, f"llama.cpp does not load {path}"
     try:

@@ -60,8 +60,14 @@ def test_a_cased_bert_that_llama_cpp_does_not_know(folder: MakeFolder) -> None:
     vocab = read_vocab(folder(files), "wpm", 30522)
     keys = dict(vocab.metadata)
     assert keys["tokenizer.ggml.normalizer.lowercase"].data is False
-    assert keys["tokenizer.ggml.normalizer.strip_accents"].data is False
+    assert "tokenizer.ggml.normalizer.strip_accents" not in keys
     assert any("recognised by its rules" in note for note in vocab.notes)
+
+
+def test_a_roberta_without_tokenizer_json_is_told_of(folder: MakeFolder) -> None:
+    files = tool().built(CASES["roberta/merges"], bases())
+    notes = read_vocab(Checkpoint(folder(files).root, {}, {}), "roberta", 50304, n_token_types=1).notes
+    assert any("byte-level BPE written as WordPiece" in note for note in notes)
 
 
 def test_camembert_has_ids_of_its_own(folder: MakeFolder) -> None:

@@ -146,6 +146,20 @@ def test_what_is_missing_is_printed_too() -> None:
                                                   {"type": "Digits", "individual_digits": False})}, "f")  # fmt: skip
 
 
+def test_the_order_counts() -> None:
+    with pytest.raises(
+        TokenizerError, match="the nearest known rules are those of starcoder:\n  the same steps in another order"
+    ):
+        recognise([1], {"pre_tokenizer": sequence(GPT2 | {"use_regex": True}, DIGITS)}, "f")
+
+
+def test_rules_of_any_length_are_refused_in_few_words() -> None:
+    rules = {"pre_tokenizer": sequence(*[split("(?i:'s" + "|'s" * 20_000 + ")")] * 30)}
+    with pytest.raises(TokenizerError) as caught:
+        recognise([1], rules, "f")
+    assert len(str(caught.value)) < 20_000
+
+
 def test_words_of_bert_are_none_of_a_byte_level_tokenizer() -> None:
     with pytest.raises(TokenizerError, match="splits text like no tokenizer"):
         recognise([1], {"pre_tokenizer": {"type": "BertPreTokenizer"}}, "f")

@@ -64,6 +64,24 @@ def test_hunyuan_begins_texts_as_its_size_does(config: dict[str, Any], bos: int,
     assert out["tokenizer.ggml.bos_token_id"].data == bos
 
 
+def test_small_hunyuans_say_which_tokens_end(folder: MakeFolder) -> None:
+    files = {"hy.tiktoken": rank_lines(), "config.json": {"hidden_size": 64, "eod_token_id": 7},
+             "generation_config.json": {"eos_token_id": [5, 6]}}  # fmt: skip
+    vocab = read_vocab(folder(files), "hunyuan-eod", 600)
+    assert vocab.kind == "ranks"
+    assert dict(vocab.metadata)["tokenizer.ggml.eos_token_id"].data == 7
+    assert dict(vocab.metadata)["tokenizer.ggml.eot_token_id"].data == 5
+    files["config.json"] = {"num_experts": 64, "eod_token_id": 7}
+    assert "tokenizer.ggml.eos_token_id" not in dict(read_vocab(folder(files), "hunyuan-eod", 600).metadata)
+
+
+def test_kimi_linear_ends_texts_as_its_tokenizer_says(folder: MakeFolder) -> None:
+    config = {"added_tokens_decoder": {str(N_RANKS + 1): token("[EOS]")}, "eos_token": "[EOS]"}
+    files = {"tiktoken.model": rank_lines(), "tokenizer_config.json": config, "config.json": {
+        "model_type": "kimi_linear", "eos_token_id": 9}}  # fmt: skip
+    assert keys(folder(files))["tokenizer.ggml.eos_token_id"].data == N_RANKS + 1
+
+
 def test_kimi_reserves_ids_that_the_config_may_name(folder: MakeFolder) -> None:
     config = {"added_tokens_decoder": {str(N_RANKS + 1): token("[EOS]")}}
     out = keys(folder({"tiktoken.model": rank_lines(), "tokenizer_config.json": config}))
@@ -83,6 +101,8 @@ def test_glms_tokenizer_model_is_no_sentencepiece(folder: MakeFolder) -> None:
     out = keys(folder(files), 400)
     assert tokens_of(out)[N_RANKS : N_RANKS + 4] == ("<|endoftext|>", "[PAD321]", "[PAD322]", "<|user|>")
     assert out["tokenizer.ggml.pre"].data == "chatglm-bpe"
+    assert out["tokenizer.ggml.eos_token_id"].data == N_RANKS
+    assert out["tokenizer.ggml.eot_token_id"].data == N_RANKS + 3
 
 
 def test_sentencepiece_and_tokenizer_json_are_no_rank_files(folder: MakeFolder, spm_model: bytes) -> None:

@@ -47,6 +47,8 @@ def sizes(config: Config) -> Sizes:
     """The sizes under their usual keys. Raises ConfigError where one is missing or absurd."""
     n_embd, n_head = config.positive("hidden_size"), config.positive("num_attention_heads", "n_heads")
     head_dim = config.optional_integer("head_dim") or n_embd // n_head
+    if head_dim == 0:
+        raise ConfigError(f"{config.path}: hidden_size is {n_embd}, fewer than its {n_head} heads")
     if head_dim > MAX_HEAD_DIM:
         raise ConfigError(f"{config.path}: a head has {head_dim} dimensions, at most {MAX_HEAD_DIM} were expected")
     return Sizes(

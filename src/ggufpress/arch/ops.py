@@ -291,7 +291,7 @@ class SwapColumns:
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
-        if len(shape) < 2 or shape[-1] % (self.groups * self.parts):
+        if len(shape) < 2 or not self.groups * self.parts or shape[-1] % (self.groups * self.parts):
             raise MappingError(f"{list(shape)} has no columns that divide into {self.groups} x {self.parts} runs")
         return shape
 

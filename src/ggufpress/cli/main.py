@@ -29,6 +29,7 @@ COMMANDS = {
     "imatrix": "show what an importance matrix holds",
     "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
+    "archs": "list the model classes that can be converted",
 }
 WRITING = ("quantize",)
 """Commands that may not have finished when nobody reads what they say any more."""

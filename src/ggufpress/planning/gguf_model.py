@@ -6,6 +6,7 @@ Source: TREE src/llama-quant.cpp, src/llama-model-loader.cpp (the guess of a fil
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 from ggufpress.arch.decoder import FILE_TYPE
 from ggufpress.errors import GgufError
@@ -15,6 +16,7 @@ from ggufpress.gguf.values import Metadata, ValueType
 from ggufpress.mapping import Derived
 from ggufpress.planning.model import Model
 from ggufpress.presets import ALIASES, ALL, COPY
+from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import quantizer_order
 from ggufpress.vocab import Vocab
 
@@ -77,15 +79,19 @@ def stored_file_type(source: GgufSet) -> int:
         if said.type is not ValueType.UINT32 or not isinstance(said.data, int):
             raise GgufError(f"{source.path}: {FILE_TYPE} is {said.type.name}, not UINT32")
         return said.data
-    types = {ref.name: qtype_of(ref).name for ref in source.tensors}
-    seen: Counter[str] = Counter()
-    most, highest = "F32", 0
+    return guessed_file_type({ref.name: qtype_of(ref) for ref in source.tensors})
+
+
+def guessed_file_type(types: Mapping[str, QType]) -> int:
+    """What llama.cpp takes a file's type for that does not say it, by the types of its tensors: marked as a guess."""
+    seen: Counter[QType] = Counter()
+    most, highest = F32, 0
     for name in quantizer_order(types):
         seen[types[name]] += 1
         # the first type to reach a number keeps the place
         if seen[types[name]] > highest:
             most, highest = types[name], seen[types[name]]
-    return FTYPES.get(most, 0) | GUESSED
+    return FTYPES.get(most.name, 0) | GUESSED
 
 
 def _check_keys(source: GgufSet, metadata: Metadata) -> None:

@@ -19,6 +19,7 @@ from ggufpress.imatrix.matrix import Entry, ImportanceMatrix
 from ggufpress.mapping import Derived
 from ggufpress.planning.container import PLAIN, Container
 from ggufpress.planning.files import planned_files
+from ggufpress.planning.gguf_model import guessed_file_type
 from ggufpress.planning.model import QUANTIZATION_VERSION, Model
 from ggufpress.planning.stored import check_conversions
 from ggufpress.presets import BY_NAME, COPY, Preset
@@ -169,9 +170,7 @@ def plan_output(
     layout = resolved_layout(model.layout(layout), recipe, importance)
     quantizer = layout == "quantize"
     preset = recipe.preset
-    ftype = preset.ftype
-    if preset is COPY:
-        ftype = via.ftype if model.file_type is None else model.file_type
+    ftype = _kept_file_type(model, via) if preset is COPY else preset.ftype
     metadata = dict(model.metadata)
     # for some families llama.cpp's converter writes no file type
     if FILE_TYPE in metadata:
@@ -202,6 +201,13 @@ def plan_output(
         check_paths(model.stored, [file.path for file in files])
     placed = tuple(tensor for file in files for tensor in file.tensors)
     return OutputPlan(path, recipe, layout, via if quantizer else None, metadata, placed, files)
+
+
+def _kept_file_type(model: Model, via: Preset) -> int:
+    """The number that COPY leaves in the file: what its source says, or is taken for where it says nothing."""
+    if model.file_type is not None:
+        return model.file_type
+    return via.ftype if FILE_TYPE in model.metadata else guessed_file_type(model.stored_types(via))
 
 
 def _layers_left(model: Model) -> list[tuple[str, Value]]:

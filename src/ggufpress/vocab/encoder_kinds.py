@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeAlias
 
+from tokenizers import models
+
 from ggufpress.errors import TokenizerError, UnsupportedError
 from ggufpress.gguf.values import Metadata, flag, text, u32
 from ggufpress.vocab.bpe import find_pretokenizer, read_table
@@ -35,6 +37,7 @@ from ggufpress.vocab.ugm import (
 Reading: TypeAlias = tuple[Metadata, tuple[str, ...]]
 """The `tokenizer.*` keys in file order, and notes about how they were read."""
 
+LOWERCASE, STRIP_ACCENTS = "tokenizer.ggml.normalizer.lowercase", "tokenizer.ggml.normalizer.strip_accents"
 OLD_MODEL_FILE = "spiece.model"
 TOKEN_TYPE_COUNT = "tokenizer.ggml.token_type_count"
 NOMIC_MASK = (250001, "<mask>")
@@ -53,19 +56,28 @@ def read_wordpiece(files: TokenizerFiles, n_vocab: int | None) -> Reading:
     out.update(TokenTable(tokens, table.types).metadata())
     out.update(special_metadata(files, n_vocab=len(tokens)))
     notes = (*tokenizer.notes, pre.how, *notes)
+    if not isinstance(tokenizer.backend.model, models.WordPiece):
+        notes += (
+            "byte-level BPE written as WordPiece, as the converter does without a tokenizer.json: texts are cut otherwise",
+        )
     return (out, notes) if pre.known else _with_normalizer(tokenizer, out, notes)
 
 
 def _with_normalizer(tokenizer: FastTokenizer, metadata: Metadata, notes: tuple[str, ...]) -> Reading:
-    """What the normalizer does, where no file of the reference has to be equalled."""
+    """What the normalizer does, where the keys so far say something else and no file of the reference has to be equalled."""
     normalizer = tokenizer.backend.normalizer
     state = {} if normalizer is None else json.loads(normalizer.__getstate__())
     if state.get("type") != "BertNormalizer":
         return metadata, notes
+    stated = state.get("strip_accents")
     lowercase = bool(state.get("lowercase"))
-    strips = state.get("strip_accents")
-    metadata["tokenizer.ggml.normalizer.lowercase"] = flag(lowercase)
-    metadata["tokenizer.ggml.normalizer.strip_accents"] = flag(lowercase if strips is None else bool(strips))
+    # llama.cpp's defaults: all in lower case, and accents go where the case does
+    written = metadata.get(LOWERCASE, flag(True))
+    if written != flag(lowercase):
+        metadata[LOWERCASE] = written = flag(lowercase)
+    strips = flag(lowercase if stated is None else bool(stated))
+    if metadata.get(STRIP_ACCENTS, written) != strips:
+        metadata[STRIP_ACCENTS] = strips
     if not state.get("handle_chinese_chars", True):
         notes += ("llama.cpp takes each Chinese character for a word, which this tokenizer does not",)
     return metadata, notes

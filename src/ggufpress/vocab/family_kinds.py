@@ -18,6 +18,7 @@ from ggufpress.vocab.fast_tokenizer import load_fast_tokenizer
 from ggufpress.vocab.special import ID_KEYS, TOKEN_TYPES, special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
 from ggufpress.vocab.spm_variants import END_OF_TURN, read_internlm2, read_phi3, stated_tokens
+from ggufpress.vocab.tiktoken_files import find_rank_file, read_ranked
 from ggufpress.vocab.token_table import TokenTable, TokenType, check_n_vocab
 from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_id
 
@@ -194,28 +195,29 @@ def hunyuan(files: TokenizerFiles, n_vocab: int | None, eod: bool = False) -> Re
 
     `eod`: eod_token_id of config.json ends a text. transformers' class loses that key.
     """
-    if not files.has("tokenizer.json"):
-        raise TokenizerError(f"{files.path('tokenizer.json')} is missing", hint="its tiktoken file cannot be read yet")
     where = files.path("config.json")
     config = {**files.checkpoint.config}
     section = config.get("text_config")
     config |= section if isinstance(section, dict) else {}
-    table, pre, notes = read_bpe(files, n_vocab)
-    out: Metadata = {
-        "tokenizer.ggml.model": text("gpt2"),
-        "tokenizer.ggml.pre": text(pre.name),
-        **dict(table.metadata()),
-    }
-    pad = config.get("pad_token_id")
-    types = TOKEN_TYPES if not (type(pad) is int and pad < 0) else tuple(x for x in TOKEN_TYPES if x != "pad")
-    out |= special_metadata(files, load_merges=True, token_types=types)
+    ranked = find_rank_file(files)
+    if ranked is not None:
+        out, n_tokens, notes = read_ranked(files, ranked, n_vocab)
+        if config.get("num_experts") is not None:
+            return "ranks", out, n_tokens, notes
+    else:
+        table, pre, notes = read_bpe(files, n_vocab)
+        out = {"tokenizer.ggml.model": text("gpt2"), "tokenizer.ggml.pre": text(pre.name), **dict(table.metadata())}
+        n_tokens = len(table.tokens)
+        pad = config.get("pad_token_id")
+        types = TOKEN_TYPES if not (type(pad) is int and pad < 0) else tuple(x for x in TOKEN_TYPES if x != "pad")
+        out |= special_metadata(files, load_merges=True, token_types=types)
     if eod and (end := config.get("eod_token_id")) is not None:
         out["tokenizer.ggml.eos_token_id"] = u32(expect_id(end, f"{where}: eod_token_id"))
     ends = (files.json("generation_config.json") or {}).get("eos_token_id")
     if isinstance(ends, list) and len(ends) >= 2:
         place = f"{files.path('generation_config.json')}: eos_token_id"
         out["tokenizer.ggml.eot_token_id"] = u32(expect_id(ends[0], place))
-    return "bpe", out, len(table.tokens), notes
+    return "bpe" if ranked is None else "ranks", out, n_tokens, notes
 
 
 def openelm(files: TokenizerFiles, n_vocab: int | None) -> Result:

@@ -154,6 +154,12 @@ RULE_SETS: tuple[RuleSet, ...] = (
 WORD_PIECES = RuleSet("jina-v2-en", ("bert words",))
 """The rules of BERT, which llama.cpp has for every WordPiece, whatever its name: this is the last one for the first BERT."""
 
+ADDING_BOS = frozenset(
+    ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano", "tekken",
+     "chameleon")
+)  # fmt: skip
+"""The names with which llama.cpp begins each text with BOS unless the file says otherwise. Source: src/llama-vocab.cpp."""
+
 _NAMES = """
     default minicpm5 llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano deepseek-llm
     deepseek-coder deepseek-v3 spark2_5 youtu falcon mpt starcoder gpt-2 phi-2 jina-es jina-de gigachat jina-v2-es

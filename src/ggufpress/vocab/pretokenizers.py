@@ -21,6 +21,8 @@ RULES = ("normalizer", "pre_tokenizer")
 
 SHOWN, PRINTED = 300, 3000
 """Characters of a step, and of all rules together, that a message prints."""
+LISTED, COMPARED = 20, 400
+"""Steps that a message lists, and characters by which the nearest rules are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,9 @@ def _unknown(
     stated = ", ".join(f"{key} {json.dumps(rules.get(key), ensure_ascii=False):.{PRINTED}}" for key in RULES)
     essential = _essential(steps)
     nearest = max(known, key=lambda rule_set: _likeness(rule_set.steps, essential))
-    lines = [
-        f"  {'here alone:' if line[0] == '+' else f'{nearest.name} alone:'} {line[2:]:.{SHOWN}}"
-        for line in difflib.ndiff(nearest.steps, essential)
-        if line[0] in "+-"
-    ]
+    lines = [f"  {nearest.name} alone: {step:.{SHOWN}}" for step in nearest.steps if step not in essential]
+    lines += [f"  here alone: {step:.{SHOWN}}" for step in essential[:LISTED] if step not in nearest.steps]
+    lines = lines or ["  the same steps in another order"]
     difference = "\n".join([f"the nearest known rules are those of {nearest.name}:", *lines])
     return TokenizerError(
         f"{where} splits text like no tokenizer that llama.cpp knows: fingerprint {digest}, {stated}\n{difference}",
@@ -109,6 +109,6 @@ def _unknown(
 
 def _likeness(known: tuple[str, ...], steps: tuple[str, ...]) -> float:
     shared = len(set(known) & set(steps)) / max(len(known), len(steps), 1)
-    return (
-        shared + difflib.SequenceMatcher(None, "\n".join(known)[:2000], "\n".join(steps)[:2000], autojunk=False).ratio()
-    )
+    # alike at the beginning is alike enough, and long rules must not take long
+    theirs, ours = ("\n".join(some[:LISTED])[:COMPARED] for some in (known, steps))
+    return shared + difflib.SequenceMatcher(None, theirs, ours, autojunk=False).ratio()

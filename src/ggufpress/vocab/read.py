@@ -14,6 +14,7 @@ from ggufpress.vocab.encoder_kinds import CHOOSE, READ, with_token_types
 from ggufpress.vocab.family_kinds import FAMILY_KINDS, FamilyKind
 from ggufpress.vocab.mixture_kinds import MIXTURE_KINDS
 from ggufpress.vocab.plamo import plamo, plamo3
+from ggufpress.vocab.pretokenizer_rules import ADDING_BOS
 from ggufpress.vocab.rwkv import rwkv
 from ggufpress.vocab.special import special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
@@ -26,6 +27,8 @@ from ggufpress.vocab.tokenizer_files import TokenizerFiles
 CODE_LLAMA_N_VOCAB = 32016
 CODE_LLAMA_IDS = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010}
 GRANITE_N_VOCAB = 49152
+OWN_RANKS = ("llama", "hunyuan", "hunyuan-eod")
+"""Kinds that have their own way with a file of ranks."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,9 @@ def read_vocab(
 
 
 def _read_files(files: TokenizerFiles, kind: str, n_vocab: int | None, n_token_types: int | None) -> Vocab:
-    if kind != "llama" and (ranked := find_rank_file(files)) is not None:
-        return _read(files, n_vocab, kind="ranks", read=partial(read_ranked, kind=ranked))
+    if kind not in OWN_RANKS and (ranked := find_rank_file(files)) is not None:
+        metadata, n_tokens, notes = read_ranked(files, ranked, n_vocab)
+        return Vocab("ranks", tuple(metadata.items()), n_tokens, notes)
     chosen = CHOOSE[kind](files) if kind in CHOOSE else kind
     read = KINDS.get(chosen)
     if read is None:
@@ -112,8 +116,8 @@ def _bpe(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
     out: Metadata = {"tokenizer.ggml.model": text("gpt2"), "tokenizer.ggml.pre": text(pre.name)}
     out.update(table.metadata())
     out.update(special_metadata(files, load_merges=True))
-    if not pre.known:
-        # llama.cpp has a default of its own for some names
+    if not pre.known and pre.name in ADDING_BOS:
+        # a tokenizer that says nothing adds nothing
         out.setdefault("tokenizer.ggml.add_bos_token", flag(False))
     return Vocab("bpe", tuple(out.items()), len(table.tokens), notes)
 

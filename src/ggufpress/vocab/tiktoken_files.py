@@ -26,8 +26,10 @@ from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_id, expect_ob
 GLM_SPLIT = QWEN2_SPLIT.replace(r"\p{N}| ", r"\p{N}{1,3}| ")
 END = "<|endoftext|>"
 _EXTRA = tuple(f"<|extra_{i}|>" for i in range(205))
+GLM_IDS = {"eos": END, "eot": "<|user|>", "unk": END}
+"""Source: conversion/chatglm.py."""
 N_RESERVED = 256
-BOS = "tokenizer.ggml.bos_token_id"
+BOS, EOS = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
 HUNYUAN_7B_N_EMBD = 4096
 
 
@@ -96,8 +98,11 @@ def _is_rank_file(files: TokenizerFiles, name: str) -> bool:
     return len(first) == 2 and first[1].isdigit()
 
 
-def read_ranked(files: TokenizerFiles, kind: RankFile, n_vocab: int | None) -> tuple[Metadata, tuple[str, ...]]:
-    """The `tokenizer.*` keys in file order, and notes. Raises TokenizerError where the file is broken or does not fit."""
+def read_ranked(files: TokenizerFiles, kind: RankFile, n_vocab: int | None) -> tuple[Metadata, int, tuple[str, ...]]:
+    """The `tokenizer.*` keys in file order, the number of tokens, and notes.
+
+    Raises TokenizerError where the file is broken or does not fit.
+    """
     where = str(files.path(kind.name))
     ranks = read_rank_lines(files.read_text(kind.name), where)
     special = kind.special(files, len(ranks))
@@ -120,7 +125,7 @@ def read_ranked(files: TokenizerFiles, kind: RankFile, n_vocab: int | None) -> t
     out["tokenizer.ggml.merges"] = array(ValueType.STRING, merges)
     out.update(_special_metadata(files, kind, special))
     note = f"tokenizer made of {kind.name}; code of the repository is not run"
-    return out, (note, pre.how)
+    return out, n_vocab, (note, pre.how)
 
 
 def _pretokenizer(files: TokenizerFiles, kind: RankFile, ranks: Ranks, merges: list[str], where: str) -> PreTokenizer:
@@ -144,6 +149,10 @@ def _pretokenizer(files: TokenizerFiles, kind: RankFile, ranks: Ranks, merges: l
 
 
 def _special_metadata(files: TokenizerFiles, kind: RankFile, special: Mapping[str, int]) -> Metadata:
+    if kind.name == "tokenizer.model":
+        return special_metadata(
+            files, fixed_ids={key: special[name] for key, name in GLM_IDS.items() if name in special}
+        )
     out = special_metadata(files)
     if kind.name == "qwen.tiktoken":
         # only where the files give no id at all, but for that of unknown tokens
@@ -158,4 +167,9 @@ def _special_metadata(files: TokenizerFiles, kind: RankFile, special: Mapping[st
             out[BOS] = u32(special["<|bos|>"])
         elif config.get("hidden_size") == HUNYUAN_7B_N_EMBD:
             out[BOS] = u32(special["<|startoftext|>"])
+    if kind.name == "tiktoken.model" and files.checkpoint.config.get("model_type") == "kimi_linear":
+        stated = (files.json("tokenizer_config.json") or {}).get("eos_token")
+        token = stated.get("content") if isinstance(stated, dict) else stated
+        if isinstance(token, str) and token in special:
+            out[EOS] = u32(special[token])
     return out

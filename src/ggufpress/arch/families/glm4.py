@@ -20,6 +20,7 @@ import numpy as np
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class, takes_any_rope
 from ggufpress.arch.decoder import decoder_metadata
+from ggufpress.arch.later_layers import prediction
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, ends, linear, sizes
 from ggufpress.arch.ops import Array, Op, Shape
 from ggufpress.arch.rope import rotary_share
@@ -118,7 +119,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
     config = read_through_class(raw, CONFIG_CLASSES)
     more = (config.optional_integer("num_nextn_predict_layers") or 0) if hf_class.startswith("GlmOcr") else 0
     s = sizes(config)
-    n_layer = config.positive("num_hidden_layers") + more
+    n_layer = s.n_layer + more
     share = rotary_share(config)
     rotated = int(s.head_dim * (0.5 if share is None else share))
     rope = config.section("rope_parameters", "rope_scaling")
@@ -137,7 +138,11 @@ def describe(raw: Config, hf_class: str) -> Arch:
         n_vocab=s.n_vocab,
         vocab="glm4",
         metadata=tuple(metadata),
-        rules=(*ends(s), *layer_rules(s, (PairsToHalves(s.head_dim, rotated),) if turned else ())),
+        rules=(
+            *ends(s),
+            *layer_rules(s, (PairsToHalves(s.head_dim, rotated),) if turned else ()),
+            *(prediction(s, range(s.n_layer, n_layer)) if more else ()),
+        ),
     )
 
 

@@ -72,6 +72,8 @@ def describe(raw: Config, hf_class: str) -> Arch:
         ("llama4.expert_feed_forward_length", u32(n_ff_exp)),
     ]
     kinds = config.find("layer_types")
+    if kinds is not None and not isinstance(kinds, list):
+        raise config.wrong(("layer_types",), "a list of kinds of attention")
     if "layer_types" in config.values and all(kind == "full_attention" for kind in kinds or ()):
         metadata.append(("llama4.attention.sliding_window", u32(0)))
     factors = llama3_factors(config, s.head_dim)

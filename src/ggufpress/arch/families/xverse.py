@@ -53,7 +53,7 @@ def describe(config: Config, hf_class: str) -> Arch:
 
 
 def _permuted(s: Sizes) -> tuple[Rule, ...]:
-    groups = s.n_head if s.n_head == s.n_head_kv else s.n_head // s.n_head_kv
+    groups = s.n_head if s.n_head == s.n_head_kv else max(1, s.n_head // s.n_head_kv)
     ops = {f"{BLK}.attn_q.weight": RopePermute(s.n_head), f"{BLK}.attn_k.weight": RopePermute(groups)}
     return tuple(
         Rule(rule.target, rule.source, (ops[rule.target],), rule.shape) if rule.target in ops else rule
