@@ -62,6 +62,7 @@ class TinyCase:
     """A tiny checkpoint: `config` is the whole config.json, `dtype` one for all tensors or a function of the name.
 
     `tensors` are all names and shapes; without it they are those of the Llama family, with `prefix`, `head`, `extra`.
+    `arguments` are those of llama.cpp's converter when the case is recorded.
     """
 
     name: str
@@ -74,6 +75,7 @@ class TinyCase:
     extra: dict[str, tuple[int, ...]] = field(default_factory=dict)
     files: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, tuple[int, ...]] | None = None
+    arguments: tuple[str, ...] = ()
 
 
 def without(config: dict[str, Any], *keys: str) -> dict[str, Any]:

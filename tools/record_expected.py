@@ -47,14 +47,14 @@ def run(command: list[str], *, may_refuse: bool = False) -> bool:
     return not done.returncode
 
 
-def record(folder: Path, options: argparse.Namespace, work: Path) -> dict[str, Any]:
-    """The digests of all reference files of one checkpoint."""
+def record(folder: Path, options: argparse.Namespace, work: Path, arguments: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The digests of all reference files of one checkpoint, which the converter takes with `arguments`."""
     converted, quantized = (FAMILY_CONVERTED, FAMILY_QUANTIZED) if options.families else (CONVERTED, QUANTIZED)
     converter = [options.python, str(options.llama_cpp / "convert_hf_to_gguf.py")]
     found: dict[str, Any] = {}
     for outtype in converted:
         path = work / f"{outtype}.gguf"
-        run([*converter, str(folder), "--outtype", outtype, "--outfile", str(path)])
+        run([*converter, str(folder), "--outtype", outtype, "--outfile", str(path), *arguments])
         found[outtype] = digest(path)
     more = [("auto", preset) for preset in MORE_PRESETS if folder.name in ALL_PRESETS_OF]
     for via, preset in (*quantized, *more):
@@ -76,7 +76,7 @@ def record_families(options: argparse.Namespace) -> None:
                 continue
             with tempfile.TemporaryDirectory() as temporary:
                 work = Path(temporary)
-                known[case.name] = record(make(case, work / "source"), options, work)
+                known[case.name] = record(make(case, work / "source"), options, work, case.arguments)
             print(case.name)
         kept = {case.name: known[case.name] for case in cases if case.name in known}
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -329,7 +329,7 @@ def multimodal(found: Shapes) -> Shapes:
 CASES = [
     TinyCase("glm4-moe-mtp", GLM | {"num_nextn_predict_layers": 1}, "gpt-2", files=GLM_TOKENS, dtype=mixed, tensors=glm(GLM, 1)),
     TinyCase("glm4-moe-no-mtp", without(GLM, "partial_rotary_factor", "rms_norm_eps") | {"num_nextn_predict_layers": 1}, "gpt-2",
-             files=GLM_TOKENS, tensors=glm(GLM)),
+             files=GLM_TOKENS, tensors=glm(GLM), arguments=("--no-mtp",)),
     TinyCase("solar-open", GLM | {"architectures": ["SolarOpenForCausalLM"], "model_type": "solar_open"}, "gpt-2",
              files=tokens("<|startoftext|>", "<unk>"), tensors=glm(GLM)),
     TinyCase("glm4-moe-lite", LITE, "gpt-2", files=GLM_TOKENS, tensors=deepseek3(LITE, 1)),
@@ -344,7 +344,7 @@ CASES = [
     TinyCase("arctic", ARCTIC, tensors=arctic(ARCTIC)),
     TinyCase("qwen3-vl-moe", QWEN3_VL, "gpt-2", tensors=qwen3_vl(QWEN3_VL["text_config"])),
     TinyCase("cohere2-moe-mtp", COHERE, "gpt-2", tensors=cohere_moe(COHERE, 1)),
-    TinyCase("mimo2-no-mtp", MIMO, "gpt-2", dtype=mixed, tensors=mimo(MIMO)),
+    TinyCase("mimo2-no-mtp", MIMO, "gpt-2", dtype=mixed, tensors=mimo(MIMO), arguments=("--no-mtp",)),
     TinyCase("mimo2-mtp", MIMO | {"architectures": ["MiMoV2ForCausalLM"]}, "gpt-2", tensors=mimo(MIMO, fused=True, n_later=3)),
     TinyCase("step35-mtp", STEP, "gpt-2", dtype=mixed, tensors=step(STEP, 1)),
     TinyCase("minimax-m3", MINIMAX3, "gpt-2", tensors=minimax3(MINIMAX3)),
