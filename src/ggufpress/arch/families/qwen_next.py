@@ -55,10 +55,7 @@ def _derived(config: Config) -> Config:
     if config.find("layer_types") is not None:
         return config
     period = config.with_defaults({"full_attention_interval": 4}).positive("full_attention_interval")
-    kinds = [
-        "linear_attention" if (i + 1) % period else "full_attention"
-        for i in range(block_count(config))
-    ]
+    kinds = ["linear_attention" if (i + 1) % period else "full_attention" for i in range(block_count(config))]
     return config.replace(layer_types=kinds)
 
 
