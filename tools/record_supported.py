@@ -81,8 +81,7 @@ def _as(hf_class: str, configs: list[Config]) -> list[Arch]:
     found = []
     for config in configs:
         with contextlib.suppress(GgufpressError):
-            text, name = text_half(config.replace(architectures=[hf_class]), hf_class)
-            found.append(DESCRIBE[name](text, name))
+            found.append(DESCRIBE[hf_class](text_half(config.replace(architectures=[hf_class]), hf_class)[0], hf_class))
     return found
 
 

@@ -364,6 +364,9 @@ CASES = [
              tensors=multimodal(step(STEP, 0))),
     TinyCase("llama4-vision", LLAMA4_VISION, "gpt-2", tensors=multimodal(llama4(LLAMA4, (1, 3)))),
     TinyCase("kimi-vl", KIMI_VL, "gpt-2", tensors=multimodal(deepseek3(DEEPSEEK3))),
+    TinyCase("unlimited-ocr", OCR | {"architectures": ["UnlimitedOCRForCausalLM"], "model_type": "unlimited_ocr"}, "gpt-2",
+             dtype="F16", tensors=without_ffn(OCR["language_config"]) | dense([0], N, 96)
+             | deepseek_experts([1], 4, N, 32, 1, "") | {"model.qwen2_model.norm.weight": (8,)}),
     TinyCase("deepseek-ocr", OCR, "gpt-2", tensors=without_ffn(OCR["language_config"]) | dense([0], N, 96)
              | deepseek_experts([1], 4, N, 32, 1, "") | {"model.sam_model.blocks.0.norm1.weight": (8,),
                                                          "model.projector.layers.weight": (8, 8)}),

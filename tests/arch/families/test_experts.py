@@ -105,7 +105,7 @@ def test_hunyuan_without_a_tokenizer_json_says_what_is_missing(tmp_path: Path) -
     report = quantize(folder, output=tmp_path / "out", types=["F16"], threads=1)
     assert report.files[0].path.stat().st_size > 1 << 20
     (folder / "tokenizer.json").unlink()
-    with pytest.raises(TokenizerError, match=r"tokenizer.json is missing"):
+    with pytest.raises(TokenizerError, match=r"looked for .*tokenizer\.json"):
         quantize(folder, output=tmp_path / "out", types=["F16"], threads=1)
 
 
