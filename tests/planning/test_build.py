@@ -110,3 +110,13 @@ def test_a_type_without_a_fallback_is_refused_in_the_plan(tmp_path: Path) -> Non
         UnsupportedError, match="rows of 40 are no multiple of 128, and llama-quantize has no smaller type"
     ):
         plan(make(BY_NAME["odd-40-wide"], tmp_path), ["Q1_0"])
+
+
+def test_code_of_the_checkpoint_is_never_run_and_that_is_said(tmp_path: Path) -> None:
+    folder = make(BY_NAME["yarn"], tmp_path)
+    path = folder / "config.json"
+    config = json.loads(path.read_text()) | {"auto_map": {"AutoModelForCausalLM": "evil.Model"}}
+    path.write_text(json.dumps(config))
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    assert any("auto_map" in note for note in plan(folder, ["Q8_0"]).model.notes)
+    assert not (tmp_path / "ran").exists()

@@ -24,6 +24,8 @@ FAMILIES: tuple[ModuleType, ...] = tuple(
 )
 """Every module of families/: what a new one describes is known at once."""
 
+GUIDE = "docs/guides/add-an-architecture.md"
+
 DESCRIBE: dict[str, Callable[[Config, str], Arch]] = {
     name: family.describe for family in FAMILIES for name in family.CLASSES
 }
@@ -45,8 +47,9 @@ def describe(checkpoint: Checkpoint) -> Arch:
         name = f"{hf_class:.80}"
         near = difflib.get_close_matches(name, DESCRIBE, n=3, cutoff=0.5) or sorted(DESCRIBE)[:3]
         raise UnsupportedError(
-            f"{path}: the model class {name} is not supported yet",
-            hint=f"supported classes with the nearest names: {', '.join(near)}",
+            f"{path}: the model class {name} is not supported yet"
+            + ("; the code that auto_map names is never run" if config.find("auto_map") else ""),
+            hint=f"supported classes with the nearest names: {', '.join(near)}; how to add one: {GUIDE}",
         )
     arch = DESCRIBE[hf_class](config, hf_class)
     if arch.stored:

@@ -136,7 +136,7 @@ def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
         dropped=tensors.dropped,
         own_type=detected_preset(checkpoint, {name for name, _ in tensors.dropped}),
         vocab=vocab,
-        notes=_notes(tensors, vocab),
+        notes=_notes(checkpoint, tensors, vocab),
     )
 
 
@@ -166,8 +166,10 @@ def parameter_counts(tensors: tuple[Derived, ...]) -> ParameterCounts:
     return ParameterCounts(total, shared, expert, expert_sum // n_expert_tensors if n_expert_tensors else 0)
 
 
-def _notes(tensors: TensorMap, vocab: Vocab) -> tuple[str, ...]:
+def _notes(checkpoint: Checkpoint, tensors: TensorMap, vocab: Vocab) -> tuple[str, ...]:
     notes = list(vocab.notes)
+    if checkpoint.config.get("auto_map"):
+        notes.append("config.json names code of its own (auto_map): it is not run, ggufpress has its own description")
     if all(tensor.name != "output.weight" for tensor in tensors.tensors):
         notes.append("no output matrix of its own: llama.cpp uses token_embd.weight for both ends")
     if tensors.dropped:
