@@ -70,7 +70,9 @@ def main() -> None:
             configs = [Config(source.config, "", source.tensors) for source in sources.get(FAMILY[hf_class], [])]
             configs += [Config(OWN_CONFIGS[hf_class], "")] if hf_class in OWN_CONFIGS else []
             described += [(hf_class, "", arch) for arch in _as(hf_class, configs)]
-    names = sorted({*all_described(), *(hf_class for hf_class, _, _ in described)}, key=str.lower)
+    names = sorted(
+        {*all_described(), *(hf_class for hf_class, _, _ in described)}, key=lambda name: (name.lower(), name)
+    )
     rows = [_row(name, [row[1:] for row in described if row[0] == name]) for name in names]
     text = "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
     (ROOT / "src" / "ggufpress" / "arch" / TABLE).write_text(text, encoding="utf-8")
