@@ -1,14 +1,16 @@
 # make demo   quantize the bundled model, verify the files, let the model speak
 # make test   everything that CI checks: lint, types, tests, generated docs
 # make test-full   the same, with some minutes more of files to compare
+# make test-logits   log-probabilities of our files in llama.cpp beside those of transformers (installs PyTorch into .venv-logits)
 # The first run makes a virtual environment in .venv and builds the native kernels (a C++ compiler is needed).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOGITS := .venv-logits
 NATIVE := $(shell find src/ggufpress/native -type f) CMakeLists.txt pyproject.toml
 
-.PHONY: demo test test-full test-arm lint types pytest docs check-docs bench clean
+.PHONY: demo test test-full test-logits test-arm lint types pytest docs check-docs bench clean
 
 demo: $(VENV)/installed
 	rm -rf demo
@@ -31,7 +33,11 @@ pytest: $(VENV)/developing
 	$(BIN)/python -m pytest
 
 test-full: lint types check-docs
-	$(BIN)/python -m pytest -m "full or not full"
+	$(BIN)/python -m pytest -m "not logits"
+
+# an environment of its own: PyTorch is for these tests alone
+test-logits: $(LOGITS)/ready
+	$(LOGITS)/bin/python -m pytest -m logits tests/logits
 
 docs: $(VENV)/developing
 	$(BIN)/python tools/write_reference.py
@@ -44,7 +50,7 @@ bench: $(VENV)/developing
 	$(BIN)/python benchmarks/bench_convert.py
 
 clean:
-	rm -rf $(VENV) build demo
+	rm -rf $(VENV) $(LOGITS) build demo
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -62,3 +68,10 @@ $(VENV)/developing: $(VENV)/installed
 # the kernels on arm64 under qemu: needs Debian's g++-aarch64-linux-gnu and qemu-user
 test-arm:
 	bash tests/native/arm/run.sh
+
+$(LOGITS)/ready: $(NATIVE)
+	$(PYTHON) -m venv $(LOGITS)
+	$(LOGITS)/bin/python -m pip install --quiet --upgrade pip
+	$(LOGITS)/bin/python -m pip install --quiet --editable .
+	$(LOGITS)/bin/python -m pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu --group logits
+	touch $@
