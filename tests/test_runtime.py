@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import xllamacpp
 
 from ggufpress import quantize
+from ggufpress.arch.supported import supported
 from ggufpress.presets import PRESETS
-from tests.tiny.families import FAMILY_CASES
-from tests.tiny.hybrids import RUNNABLE
+from tests.tiny.runtime import ENDLESS, REFUSED, RUNS
 from tests.tiny_checkpoints import BARD, BY_NAME, make
 
+ROOT = Path(__file__).parent.parent
+# a crash of ggml starts a debugger otherwise, for some seconds
+ENVIRONMENT = os.environ | {"GGML_NO_BACKTRACE": "1"}
 PROMPT = "ROMEO:\n"
 # greedy, of files that llama.cpp's own converter and llama-quantize made of the bundled model
 REFERENCE = {
@@ -58,12 +64,31 @@ def test_tiny_models_of_each_kind_load_and_decode(case: str, tmp_path: Path) -> 
     assert isinstance(continuation(file.path, 4), str)
 
 
-def test_state_space_recurrent_and_hybrid_models_load_and_decode(tmp_path: Path) -> None:
-    files = [
-        quantize(make(FAMILY_CASES[name], tmp_path / "source"), ["Q8_0"], output=tmp_path).files[0].path
-        for name in RUNNABLE
-    ]
-    command = [sys.executable, str(Path(__file__).parent / "decode_files.py"), *map(str, files)]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=300)
-    decoded = [line.removeprefix("decoded ") for line in done.stdout.decode(errors="replace").splitlines()]
-    assert [line for line in decoded if line in map(str, files)] == [str(path) for path in files]
+def outcomes(names: list[str], folder: Path) -> dict[str, str]:
+    """What became of each case in tests/decode_cases.py, which is started again after a crash."""
+    found: dict[str, str] = {}
+    while rest := [name for name in names if name not in found]:
+        command = [sys.executable, "-m", "tests.decode_cases", str(folder), *rest]
+        done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, check=False, timeout=300)
+        lines = [line.split(" ", 2) for line in done.stdout.decode(errors="replace").splitlines()]
+        found |= {words[1]: " ".join([words[0], *words[2:]]) for words in lines if words[0] in ("ran", "refused")}
+        begun = [words[1] for words in lines if words[0] == "trying"]
+        assert begun, done.stderr.decode(errors="replace")
+        found.setdefault(begun[-1], f"crashed with {done.returncode}: {done.stderr.decode(errors='replace')[-500:]}")
+        shutil.rmtree(folder, ignore_errors=True)
+    return found
+
+
+def test_llama_cpp_runs_a_file_of_every_architecture_that_it_can(tmp_path: Path) -> None:
+    names = [*RUNS.values(), *REFUSED]
+    with ThreadPoolExecutor(2) as pool:
+        halves = pool.map(outcomes, [names[::2], names[1::2]], [tmp_path / "even", tmp_path / "odd"])
+        found = {name: outcome for half in halves for name, outcome in half.items()}
+    assert {name: found[name] for name in RUNS.values()} == {name: f"ran {arch}" for arch, name in RUNS.items()}
+    loaded = {name: found[name] for name in REFUSED if found[name].startswith("ran ")}
+    assert loaded == {}, "llama.cpp runs these now: they belong in RUNS"
+
+
+def test_no_architecture_is_forgotten() -> None:
+    tested = {arch for row in supported() if row.cases for arch in row.architectures}
+    assert tested <= RUNS.keys() | ENDLESS.keys() | {arch for arch, _ in REFUSED.values()}

@@ -342,10 +342,3 @@ CASES = [
     TinyCase("nemotron-h", NEMOTRON, "gpt-2", tensors=nemotron("M*-", 50261)),
     TinyCase("nemotron-h-moe-mtp", NEMOTRON_MOE, "gpt-2", dtype="F32", tensors=nemotron("ME*", 50304, mtp=True)),
 ]  # fmt: skip
-
-RUNNABLE = (
-    "mamba-original", "falcon-h1-factors", "jamba-no-rank", "granite-hybrid-dense", "granite-hybrid-no-mamba",
-    "lfm2-first-keys", "lfm2-moe", "qwen3-next-mtp", "qwen3.5-moe-stacked", "rwkv6-halved", "rwkv6-qwen2", "rwkv7-matrices",
-    "arwkv7-no-gate", "kimi-linear", "nemotron-h-moe-mtp",
-)  # fmt: skip
-"""Cases that llama.cpp loads and runs; the others have sizes, or a vocabulary, that it has no use for."""
