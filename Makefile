@@ -73,5 +73,5 @@ $(LOGITS)/ready: $(NATIVE)
 	$(PYTHON) -m venv $(LOGITS)
 	$(LOGITS)/bin/python -m pip install --quiet --upgrade pip
 	$(LOGITS)/bin/python -m pip install --quiet --editable .
-	$(LOGITS)/bin/python -m pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu --group logits
+	$(LOGITS)/bin/python -m pip install --quiet --group logits
 	touch $@

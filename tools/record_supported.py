@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ggufpress.arch.config import Config  # noqa: E402
-from ggufpress.arch.registry import DESCRIBE, FAMILIES, describe  # noqa: E402
+from ggufpress.arch.registry import all_described, all_families, describe  # noqa: E402
 from ggufpress.arch.spec import Arch  # noqa: E402
 from ggufpress.arch.supported import TABLE  # noqa: E402
 from ggufpress.arch.text_half import text_half  # noqa: E402
@@ -50,7 +50,7 @@ OWN_CONFIGS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Configs for families that no tiny checkpoint of the tests reaches: their shapes are fixed, or too large."""
 
-FAMILY = {name: family.__name__.rsplit(".", 1)[1] for family in FAMILIES for name in family.CLASSES}
+FAMILY = {name: family.__name__.rsplit(".", 1)[1] for family in all_families() for name in family.CLASSES}
 
 
 def main() -> None:
@@ -66,11 +66,13 @@ def main() -> None:
             described.append((hf_class, case.name, arch))
             for family in {FAMILY[arch.hf_class], FAMILY.get(hf_class, FAMILY[arch.hf_class])}:
                 sources.setdefault(family, []).append(source)
-        for hf_class in DESCRIBE.keys() - {hf_class for hf_class, _, _ in described}:
+        for hf_class in all_described().keys() - {hf_class for hf_class, _, _ in described}:
             configs = [Config(source.config, "", source.tensors) for source in sources.get(FAMILY[hf_class], [])]
             configs += [Config(OWN_CONFIGS[hf_class], "")] if hf_class in OWN_CONFIGS else []
             described += [(hf_class, "", arch) for arch in _as(hf_class, configs)]
-    names = sorted({*DESCRIBE, *(hf_class for hf_class, _, _ in described)}, key=str.lower)
+    names = sorted(
+        {*all_described(), *(hf_class for hf_class, _, _ in described)}, key=lambda name: (name.lower(), name)
+    )
     rows = [_row(name, [row[1:] for row in described if row[0] == name]) for name in names]
     text = "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
     (ROOT / "src" / "ggufpress" / "arch" / TABLE).write_text(text, encoding="utf-8")
@@ -81,7 +83,9 @@ def _as(hf_class: str, configs: list[Config]) -> list[Arch]:
     found = []
     for config in configs:
         with contextlib.suppress(GgufpressError):
-            found.append(DESCRIBE[hf_class](text_half(config.replace(architectures=[hf_class]), hf_class)[0], hf_class))
+            found.append(
+                all_described()[hf_class](text_half(config.replace(architectures=[hf_class]), hf_class)[0], hf_class)
+            )
     return found
 
 

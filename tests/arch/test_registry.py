@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ggufpress.arch.registry import DESCRIBE, FAMILIES, GUIDE, describe
+from ggufpress.arch.registry import GUIDE, all_described, all_families, describe
 from ggufpress.errors import UnsupportedError
 from ggufpress.source.checkpoint import Checkpoint
 
@@ -15,13 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def test_each_class_is_described_once() -> None:
-    times = Counter(name for family in FAMILIES for name in family.CLASSES)
+    times = Counter(name for family in all_families() for name in family.CLASSES)
     assert [name for name, count in times.items() if count > 1] == []
-    assert set(times) == set(DESCRIBE)
+    assert set(times) == set(all_described())
 
 
 def test_each_family_says_how_its_checkpoints_differ_and_where_that_is_from() -> None:
-    for family in FAMILIES:
+    for family in all_families():
         assert family.__doc__
         assert "Source: " in family.__doc__, family.__name__
 

@@ -5,6 +5,7 @@ A plan is total and frozen: nothing is decided later. The header of each output 
 
 from ggufpress.planning.build import Plan, build_plan
 from ggufpress.planning.model import Model
-from ggufpress.planning.output import OutputPlan, PlannedTensor
+from ggufpress.planning.output import OutputPlan
+from ggufpress.planning.planned_tensor import PlannedTensor
 
 __all__ = ["Model", "OutputPlan", "Plan", "PlannedTensor", "build_plan"]

@@ -9,7 +9,8 @@ from typing import Any
 
 from ggufpress.errors import UsageError
 from ggufpress.planning.build import Plan
-from ggufpress.planning.output import OutputPlan, PlannedTensor
+from ggufpress.planning.output import OutputPlan
+from ggufpress.planning.planned_tensor import PlannedTensor
 from ggufpress.recipe.decision import Step
 
 

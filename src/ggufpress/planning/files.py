@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ggufpress.errors import UsageError
 from ggufpress.gguf.carried import carried_metadata, carried_shape, set_last
@@ -18,11 +17,9 @@ from ggufpress.gguf.shards import COUNT, N_TENSORS, NUMBER, GgufSet, shard_path
 from ggufpress.gguf.values import Metadata, Value, ValueType
 from ggufpress.planning.container import Container
 from ggufpress.planning.model import Model
+from ggufpress.planning.planned_tensor import PlannedTensor
 from ggufpress.shards.division import divide
 from ggufpress.shards.planning import shard_metadata
-
-if TYPE_CHECKING:
-    from ggufpress.planning.output import PlannedTensor
 
 
 def planned_files(

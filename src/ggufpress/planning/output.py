@@ -8,89 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from ggufpress.arch.decoder import FILE_TYPE
-from ggufpress.arch.ops import Shape
 from ggufpress.errors import UsageError
 from ggufpress.gguf.carried import carried_metadata, set_last
 from ggufpress.gguf.placed import PlacedFile
 from ggufpress.gguf.shards import check_paths
 from ggufpress.gguf.values import Metadata, Value, u32
 from ggufpress.imatrix.keys import imatrix_keys
-from ggufpress.imatrix.matrix import Entry, ImportanceMatrix
+from ggufpress.imatrix.matrix import ImportanceMatrix
 from ggufpress.mapping import Derived
 from ggufpress.planning.container import PLAIN, Container
 from ggufpress.planning.files import planned_files
 from ggufpress.planning.gguf_model import guessed_file_type
 from ggufpress.planning.model import QUANTIZATION_VERSION, Model
+from ggufpress.planning.planned_tensor import PlannedTensor
 from ggufpress.planning.stored import check_conversions
 from ggufpress.presets import BY_NAME, COPY, Preset
 from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import Decision, Recipe, choose_types, converter_type, stripped
-from ggufpress.recipe.importance import INDIFFERENT
 
 CONVERTER_PRESETS = ("F32", "F16", "BF16", "Q8_0")
 LAYOUTS = ("auto", "convert", "quantize")
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedTensor:
-    """One tensor of one output: where it comes from, what it becomes and where it goes.
-
-    `via` is the type whose rounding each weight takes before it gets `qtype`: that of llama-quantize's input file.
-    `offset` counts bytes from the start of the data section. `entry` are the tensor's numbers in the importance matrix,
-    where `decision` says that they are used.
-    """
-
-    source: Derived
-    shape: Shape
-    via: QType
-    offset: int
-    nbytes: int
-    decision: Decision
-    entry: Entry | None = None
-
-    @property
-    def qtype(self) -> QType:
-        """The type it gets."""
-        return self.decision.qtype
-
-    @property
-    def rule(self) -> str:
-        """What chose the type."""
-        return self.decision.rule
-
-    @property
-    def fallback(self) -> str | None:
-        """Why the shape did not allow the type that was chosen, or None."""
-        return self.decision.fallback
-
-    @property
-    def lacks_importance(self) -> bool:
-        """Whether its type would look at importance, and there is none for it."""
-        looks = self.qtype.quantized and self.qtype not in INDIFFERENT and self.qtype is not self.via
-        return looks and self.entry is None
-
-    @property
-    def name(self) -> str:
-        """The name in the GGUF file."""
-        return self.source.name
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for `--json` and the manifest."""
-        return {
-            "name": self.name,
-            "shape": list(self.shape),
-            "sources": [ref.name for ref in self.source.sources],
-            "source_type": self.source.dtype.name,
-            "ops": [str(step) for step in self.source.steps],
-            "type": self.qtype.name,
-            "via": self.via.name,
-            "offset": self.offset,
-            "bytes": self.nbytes,
-            "rule": self.rule,
-            "fallback": self.fallback,
-            "instead_of": self.decision.upgrade.name if self.decision.upgrade else None,
-            "importance": self.decision.importance,
-        }
 
 
 @dataclass(frozen=True)

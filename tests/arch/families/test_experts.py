@@ -9,7 +9,7 @@ import pytest
 
 from ggufpress import quantize
 from ggufpress.arch.config import Config
-from ggufpress.arch.registry import DESCRIBE
+from ggufpress.arch.registry import all_described
 from ggufpress.errors import ConfigError, GgufpressError, MappingError, TokenizerError, UnsupportedError
 from tests.tiny import experts, newer_experts
 from tests.tiny_checkpoints import TinyCase, make, shapes, without
@@ -20,7 +20,7 @@ CASES = {case.name: case for case in experts.CASES + newer_experts.CASES}
 def describe(name: str, **values: Any) -> Any:
     case = CASES[name]
     config = Config(case.config | values, "dir/config.json", shapes(case))
-    return DESCRIBE[case.config["architectures"][0]](config, case.config["architectures"][0])
+    return all_described()[case.config["architectures"][0]](config, case.config["architectures"][0])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def a13b(**values: Any) -> dict[str, Any]:
 
 
 def a13b_keys(**values: Any) -> dict[str, Any]:
-    arch = DESCRIBE["HunYuanMoEV1ForCausalLM"](Config(a13b(**values), "config.json"), "HunYuanMoEV1ForCausalLM")
+    arch = all_described()["HunYuanMoEV1ForCausalLM"](Config(a13b(**values), "config.json"), "HunYuanMoEV1ForCausalLM")
     return {key: value.data for key, value in arch.metadata}
 
 

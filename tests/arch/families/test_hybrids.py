@@ -10,7 +10,7 @@ import pytest
 from ggufpress import quantize
 from ggufpress.arch.config import Config
 from ggufpress.arch.families.mamba import original_class
-from ggufpress.arch.registry import DESCRIBE
+from ggufpress.arch.registry import all_described
 from ggufpress.errors import ConfigError, UnsupportedError
 from tests.tiny.families import FAMILY_CASES
 from tests.tiny_checkpoints import make, shapes
@@ -51,7 +51,7 @@ def test_a_config_that_makes_no_sense_is_refused_by_name(name: str, change: dict
     config = Config(case.config | change, "config.json", shapes(case))
     hf_class = case.config["architectures"][0]
     with pytest.raises((ConfigError, UnsupportedError), match=f"config.json.*{message}"):
-        DESCRIBE[hf_class](config, hf_class)
+        all_described()[hf_class](config, hf_class)
 
 
 @pytest.mark.parametrize(("config", "found"), [
@@ -66,6 +66,6 @@ def test_without_the_tensors_of_predicting_layers_the_config_does_not_count() ->
     case = FAMILY_CASES["qwen3-next-mtp"]
     names = [name for name in shapes(case) if not name.startswith("mtp.")]
     config = Config(case.config | {"mtp_num_hidden_layers": 1}, "config.json", names)
-    keys = dict(DESCRIBE["Qwen3NextForCausalLM"](config, "Qwen3NextForCausalLM").metadata)
+    keys = dict(all_described()["Qwen3NextForCausalLM"](config, "Qwen3NextForCausalLM").metadata)
     assert keys["qwen3next.block_count"].data == 2
     assert "qwen3next.nextn_predict_layers" not in keys
