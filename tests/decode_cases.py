@@ -70,7 +70,7 @@ def main() -> None:
         except RuntimeError as error:
             print(f"refused {name} {' '.join(str(error).split())}", flush=True)
         else:
-            print(f"ran {name} {architecture}", flush=True)
+            print("ran", name, architecture, flush=True)
         shutil.rmtree(folder)
 
 

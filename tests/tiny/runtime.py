@@ -118,15 +118,15 @@ RUNS = {
 """Cases whose Q8_0 files llama.cpp decodes, or embeds a text with, by GGUF architecture."""
 
 REFUSED = {
-    "codeshell": ("codeshell", "wants output.weight, which the class ties"),
-    "deepseek32": ("deepseek32", "its indexer stops at this size: GGML_ASSERT(ggml_can_mul_mat)"),
+    "codeshell": ("codeshell", "wants output.weight, which the case does not have"),
+    "deepseek32": ("deepseek32", "stops at this size: GGML_ASSERT(ggml_can_mul_mat)"),
     "dots1": ("dots1", "wants as many key-value heads as heads"),
     "dream": ("dream", "diffusion: the server computes no logits"),
     "ernie-moe": ("ernie4_5-moe", "wants another size of the shared experts"),
     "gemma3-embedding": ("gemma-embedding", "stops while it embeds: GGML_ASSERT(buffer)"),
-    "glm-dsa": ("glm-dsa", "its indexer stops at this size: GGML_ASSERT(ggml_can_mul_mat)"),
+    "glm-dsa": ("glm-dsa", "stops at this size: GGML_ASSERT(ggml_can_mul_mat)"),
     "internlm2": ("internlm2", "the vocabulary has a token more than the embeddings"),
-    "ling2": ("bailingmoe2", "wants a head size of n_embd / n_head"),
+    "ling2": ("bailingmoe2", "wants attn_qkv of three times n_embd rows here"),
     "llada": ("llada", "diffusion: the server computes no logits"),
     "llada-moe": ("llada-moe", "diffusion: the server computes no logits"),
     "mamba2-codestral": ("mamba2", "takes no biases of the projections"),
@@ -134,8 +134,8 @@ REFUSED = {
     "nemotron-h": ("nemotron_h", "the vocabulary has more tokens than the embeddings"),
     "olmoe": ("olmoe", "wants as many key-value heads as heads"),
     "plm": ("plm", "stops at this size: GGML_ASSERT(a->ne[0] == b->ne[0])"),
-    "qwen3-vl": ("qwen3vl", "deepstack inputs stop at this size: GGML_ASSERT(ggml_can_repeat)"),
-    "qwen3-vl-moe": ("qwen3vlmoe", "deepstack inputs stop at this size: GGML_ASSERT(ggml_can_repeat)"),
+    "qwen3-vl": ("qwen3vl", "stops at this size: GGML_ASSERT(ggml_can_repeat)"),
+    "qwen3-vl-moe": ("qwen3vlmoe", "stops at this size: GGML_ASSERT(ggml_can_repeat)"),
     "qwen3.5-vision-mtp": ("qwen35", "its rope sections are wider than the head"),
     "rnd1": ("rnd1", "diffusion: the server computes no logits"),
 }
