@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,12 @@ LONG_RUN = 1 << 11
 
 
 class Gather(Protocol):
-    """What the planner and the pipeline ask of a gather. `spread`: stored weights read per weight of the result."""
+    """What the planner and the pipeline ask of a gather. By default one whose runs are the result as they are."""
 
     @property
     def spread(self) -> int:
         """Stored weights that are read for each weight of the result."""
+        return 1
 
     def out_shape(self, shape: Shape) -> Shape:
         """The shape of the result, from that of the stored tensor. Raises MappingError where it does not fit."""
@@ -36,22 +37,26 @@ class Gather(Protocol):
 
     def limit(self, shape: Shape) -> int:
         """A slab does not reach over a multiple of this many weights of the result; 0 where it may."""
+        return 0
 
     def ample(self, shape: Shape) -> int:
         """Weights of the result that a slab should hold, so that runs are long enough to read; 0 where any number will do."""
+        return 0
 
     def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
         """The weights of one slab in the result's order, as the runs of `runs` gave them."""
+        return weights
 
     def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
-        """The length of what repeats throughout the stored tensor, and which of its places are taken."""
+        """The length of what repeats throughout the stored tensor, and which of its places are taken: by default all."""
+        return 1, [range(1)]
 
     def __str__(self) -> str:
         """How a plan prints it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Regroup:
+class Regroup(Gather):
     """Some rows of every group, part by part: with parts a and b, a0 b0 a1 b1 -> a0 a1 b0 b1; with part b, -> b0 b1.
 
     Each part is a range of rows within a group. A tensor of three axes has one group per matrix, and one part is taken.
@@ -63,7 +68,6 @@ class Regroup:
     groups: int
     parts: tuple[tuple[int, int], ...]
     kept: int = 0
-    spread: ClassVar[int] = 1
 
     def width(self, shape: Shape) -> int:
         """Stored rows per group. Raises MappingError where the rows do not divide into groups or a part is not in one."""
@@ -101,18 +105,6 @@ class Regroup:
                 at += taken
             begin += self.groups * size
 
-    def limit(self, shape: Shape) -> int:
-        """None: rows only move."""
-        return 0
-
-    def ample(self, shape: Shape) -> int:
-        """Any number."""
-        return 0
-
-    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
-        """As they are."""
-        return weights
-
     def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
         """The rows of a group."""
         return self.width(shape), [range(start, stop) for start, stop in self.parts]
@@ -123,11 +115,10 @@ class Regroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Reshape:
+class Reshape(Gather):
     """The same weights in the same order under another shape of as many."""
 
     shape: Shape
-    spread: ClassVar[int] = 1
 
     def out_shape(self, shape: Shape) -> Shape:
         """The new shape."""
@@ -139,28 +130,12 @@ class Reshape:
         """One run."""
         yield first, count
 
-    def limit(self, shape: Shape) -> int:
-        """None."""
-        return 0
-
-    def ample(self, shape: Shape) -> int:
-        """Any number."""
-        return 0
-
-    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
-        """As they are."""
-        return weights
-
-    def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
-        """All."""
-        return 1, [range(1)]
-
     def __str__(self) -> str:
         return f"reshape({' x '.join(map(str, self.shape))})"
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Gather):
     """Every `step`-th column from `start` on, below `stop` where there is one: a0 b0 a1 b1 -> a0 a1.
 
     A column is a place of the last axis. With a step, `start` is smaller than it, and whole steps make up the columns.
@@ -205,14 +180,6 @@ class Columns:
             yield row * shape[-1] + self.start + inside, length
             at += length
 
-    def limit(self, shape: Shape) -> int:
-        """None."""
-        return 0
-
-    def ample(self, shape: Shape) -> int:
-        """Any number."""
-        return 0
-
     def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
         """The columns without what lies between them."""
         return weights[self.start :: self.step] if self.step > 1 else weights
@@ -227,7 +194,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Transpose:
+class Transpose(Gather):
     """The transposed matrix, or each of a stack: (rows, cols) -> (cols, rows), of those columns that are taken."""
 
     columns: Columns = Columns()
@@ -275,7 +242,7 @@ class Transpose:
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class Then(Gather):
     """One gather that only moves whole runs, and another that takes what it gives."""
 
     first: Regroup | Reshape
@@ -317,11 +284,10 @@ class Then:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstRows:
-    """The first rows, of an embedding that is padded: (rows, cols) -> (count, cols). Fewer stay as they are."""
+class FirstRows(Gather):
+    """The first rows, of an embedding whose others are padding: (rows, cols) -> (count, cols). Fewer stay as they are."""
 
     count: int
-    spread: ClassVar[int] = 1
 
     def out_shape(self, shape: Shape) -> Shape:
         """As many rows as are kept."""
@@ -333,32 +299,15 @@ class FirstRows:
         """One run."""
         yield first, count
 
-    def limit(self, shape: Shape) -> int:
-        """None: nothing moves."""
-        return 0
-
-    def ample(self, shape: Shape) -> int:
-        """Any number."""
-        return 0
-
-    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
-        """As they are."""
-        return weights
-
-    def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
-        """All that the model uses: what is left out is padding."""
-        return 1, [range(1)]
-
     def __str__(self) -> str:
         return f"first-rows({self.count})"
 
 
 @dataclass(frozen=True, slots=True)
-class SkipRows:
-    """All rows but the first `count`: position embeddings that begin behind padding. (rows, ...) -> (rows - count, ...)."""
+class SkipRows(Gather):
+    """All rows but the first `count`, which are padding: position embeddings. (rows, ...) -> (rows - count, ...)."""
 
     count: int
-    spread: ClassVar[int] = 1
 
     def out_shape(self, shape: Shape) -> Shape:
         """The shape without these rows. Raises MappingError where none is left."""
@@ -369,22 +318,6 @@ class SkipRows:
     def runs(self, shape: Shape, first: int, count: int) -> Iterator[tuple[int, int]]:
         """One run, further on."""
         yield self.count * prod(shape[1:]) + first, count
-
-    def limit(self, shape: Shape) -> int:
-        """None: rows only move."""
-        return 0
-
-    def ample(self, shape: Shape) -> int:
-        """Any number."""
-        return 0
-
-    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
-        """As they are."""
-        return weights
-
-    def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
-        """All, as far as other rules are concerned: what is skipped is of no use."""
-        return 1, [range(1)]
 
     def __str__(self) -> str:
         return f"skip({self.count} rows)"

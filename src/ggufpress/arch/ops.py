@@ -1,7 +1,8 @@
 """Operations on tensors, for planning and for streaming.
 
 An op moves values along the first axis (of a matrix: its rows) or computes with each of them, so it works on slabs of
-rows: `period(shape)` says how many rows belong together, and `apply` takes whole periods. Each op has an inverse.
+rows: `period(shape)` says how many rows belong together, and `apply` takes whole periods. Ops that lose nothing have an
+`inverse`.
 Moving works on any data type. Arithmetic is done as llama.cpp's converter does it: in F16 on F16 weights, else in F32.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +23,35 @@ Array: TypeAlias = NDArray[Any]
 
 
 class Op(Protocol):
-    """What the planner and the pipeline ask of an operation. `arithmetic`: it changes values."""
+    """What the planner and the pipeline ask of an operation. By default one that takes each weight by itself."""
 
     @property
     def arithmetic(self) -> bool:
         """Whether values change, and not only their places."""
+        return True
 
     def out_shape(self, shape: Shape) -> Shape:
         """The shape that `apply` gives for a whole tensor of `shape`. Raises MappingError where it does not fit."""
+        return shape
 
     def period(self, shape: Shape) -> int:
         """Rows that must be processed together, for a whole tensor of `shape`."""
+        return 1
 
     def apply(self, rows: Array, period: int) -> Array:
         """The result for `rows`: whole periods along the first axis."""
 
-    def inverse(self) -> Op:
-        """The op that undoes this one."""
-
     def __str__(self) -> str:
         """How a plan prints it."""
+
+
+class Mover(Op, Protocol):
+    """An op that only moves weights."""
+
+    @property
+    def arithmetic(self) -> bool:
+        """Values stay."""
+        return False
 
 
 @runtime_checkable
@@ -53,7 +63,7 @@ class Measuring(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class RopePermute:
+class RopePermute(Mover):
     """Rows of each head from two halves to pairs: a0 a1 b0 b1 -> a0 b0 a1 b1.
 
     Hugging Face rotates the halves of a head against each other, llama.cpp neighbouring rows.
@@ -61,7 +71,6 @@ class RopePermute:
     """
 
     n_head: int
-    arithmetic: ClassVar[bool] = False
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
@@ -87,11 +96,10 @@ class RopePermute:
 
 
 @dataclass(frozen=True, slots=True)
-class RopeUnpermute:
+class RopeUnpermute(Mover):
     """Rows of each head from pairs to two halves: a0 b0 a1 b1 -> a0 a1 b0 b1. Undoes RopePermute."""
 
     n_head: int
-    arithmetic: ClassVar[bool] = False
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
@@ -115,22 +123,13 @@ class RopeUnpermute:
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
+class Add(Op):
     """Each weight plus a constant: norms that are stored as the difference from 1.
 
     shapes: any -> the same. Exact: one rounding, in the type of the weights as the converter holds them.
     """
 
     value: float
-    arithmetic: ClassVar[bool] = True
-
-    def out_shape(self, shape: Shape) -> Shape:
-        """The same shape."""
-        return shape
-
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
 
     def apply(self, rows: Array, period: int) -> Array:
         """The sums, in the type of `rows`."""
@@ -146,22 +145,13 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Op):
     """Each weight times a constant.
 
     shapes: any -> the same. Exact: one rounding of the product with the float32 constant, as torch does it.
     """
 
     factor: float
-    arithmetic: ClassVar[bool] = True
-
-    def out_shape(self, shape: Shape) -> Shape:
-        """The same shape."""
-        return shape
-
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
 
     def apply(self, rows: Array, period: int) -> Array:
         """The products, in the type of `rows`."""
@@ -177,14 +167,13 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleRows:
+class ScaleRows(Op):
     """Runs of rows, each times its own constant: `runs` holds pairs of a number of rows and a factor, in row order.
 
     shapes: (rows of all runs, ...) -> the same. Exact: as Scale.
     """
 
     runs: tuple[tuple[int, float], ...]
-    arithmetic: ClassVar[bool] = True
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
@@ -192,10 +181,6 @@ class ScaleRows:
         if not shape or shape[0] != wanted:
             raise MappingError(f"{shape[0] if shape else 0} rows are not the {wanted} that the config tells of")
         return shape
-
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
 
     def at(self, first: int) -> ScaleRows:
         """The op for the rows from `first` on."""
@@ -223,21 +208,11 @@ class ScaleRows:
 
 
 @dataclass(frozen=True, slots=True)
-class NegExp:
+class NegExp(Op):
     """Minus the exponential of each weight: decay rates that are stored as their logarithms.
 
     shapes: any -> the same. Exact: as torch computes it, see `torch_exp`.
     """
-
-    arithmetic: ClassVar[bool] = True
-
-    def out_shape(self, shape: Shape) -> Shape:
-        """The same shape."""
-        return shape
-
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
 
     def apply(self, rows: Array, period: int) -> Array:
         """The results, in the type of `rows`."""
@@ -253,18 +228,8 @@ class NegExp:
 
 
 @dataclass(frozen=True, slots=True)
-class LogNeg:
+class LogNeg(Op):
     """The logarithm of minus each weight. Undoes NegExp up to rounding."""
-
-    arithmetic: ClassVar[bool] = True
-
-    def out_shape(self, shape: Shape) -> Shape:
-        """The same shape."""
-        return shape
-
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
 
     def apply(self, rows: Array, period: int) -> Array:
         """The results, in the type of `rows`."""
@@ -279,7 +244,7 @@ class LogNeg:
 
 
 @dataclass(frozen=True, slots=True)
-class SwapColumns:
+class SwapColumns(Mover):
     """Columns from groups of parts to parts of groups: with 2 groups of 3, a0 a1 a2 b0 b1 b2 -> a0 b0 a1 b1 a2 b2.
 
     Each letter is a run of neighbouring columns. shapes: (..., cols) -> the same. Exact: values only move.
@@ -287,17 +252,12 @@ class SwapColumns:
 
     groups: int
     parts: int
-    arithmetic: ClassVar[bool] = False
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
         if len(shape) < 2 or not self.groups * self.parts or shape[-1] % (self.groups * self.parts):
             raise MappingError(f"{list(shape)} has no columns that divide into {self.groups} x {self.parts} runs")
         return shape
-
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
 
     def apply(self, rows: Array, period: int) -> Array:
         """The rows with their columns in the new order."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -33,14 +32,13 @@ CLASSES = ("BailingMoeForCausalLM",)
 
 
 @dataclass(frozen=True, slots=True)
-class UnitColumns:
+class UnitColumns(Op):
     """Each column divided by its length, plus 1e-7 against zeros. It must see all rows to know the lengths.
 
     shapes: (rows, cols) -> the same. Exact: as torch sums the squares, row by row in F32.
     """
 
     lengths: tuple[float, ...] = ()
-    arithmetic: ClassVar[bool] = True
 
     def measured(self, slabs: Iterable[Array]) -> Op:
         """The op that knows the lengths."""
@@ -57,18 +55,10 @@ class UnitColumns:
             raise MappingError(f"{list(shape)} is no matrix whose columns could have a length")
         return shape
 
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
-
     def apply(self, rows: Array, period: int) -> Array:
         """The quotients, in F32."""
         result: Array = rows / np.array(self.lengths, np.float32)
         return result
-
-    def inverse(self) -> Op:
-        """None: the lengths are lost."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return "unit-columns"

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from ggufpress.arch.decoder import decoder_metadata, needed
 from ggufpress.arch.experts import in_layers, router, stacks
 from ggufpress.arch.later_layers import later_layers, prediction
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, computed_frequencies, feed_forward, linear, norms, sizes
-from ggufpress.arch.ops import Array, Op, Shape
+from ggufpress.arch.ops import Array, Op
 from ggufpress.arch.rope import rotary_share
 from ggufpress.arch.spec import Arch, Rule
 from ggufpress.gguf.values import Value, f32, flag, u32
@@ -35,14 +34,13 @@ NAME = "bailingmoe2"
 
 
 @dataclass(frozen=True, slots=True)
-class Centered:
+class Centered(Op):
     """Each weight less the mean of all.
 
     shapes: any -> the same. The mean is the exact one, rounded once to F32; torch's may differ in its last digit.
     """
 
     mean: float | None = None
-    arithmetic: ClassVar[bool] = True
 
     def measured(self, slabs: Iterable[Array]) -> Op:
         """The op that knows the mean."""
@@ -51,22 +49,10 @@ class Centered:
             total, count = total + float(np.sum(rows, dtype=np.float64)), count + rows.size
         return Centered(total / count)
 
-    def out_shape(self, shape: Shape) -> Shape:
-        """The same shape."""
-        return shape
-
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
-
     def apply(self, rows: Array, period: int) -> Array:
         """The differences, in F32."""
         result: Array = rows - np.float32(self.mean or 0)
         return result
-
-    def inverse(self) -> Op:
-        """None: the mean is lost."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return "centered"

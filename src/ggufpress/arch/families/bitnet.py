@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from ggufpress.arch.config_classes import ConfigClass, read_through_class, takes
 from ggufpress.arch.decoder import decoder_metadata
 from ggufpress.arch.families import llama
 from ggufpress.arch.layers import BLK, LAYERS, attention, computed_frequencies, ends, feed_forward, norms, sizes
-from ggufpress.arch.ops import Array, Op, Shape
+from ggufpress.arch.ops import Array, Op
 from ggufpress.arch.spec import Arch, Rule
 from ggufpress.gguf.values import f32, text
 
@@ -43,7 +42,7 @@ CONFIG_CLASSES = llama.CONFIG_CLASSES | {
 
 
 @dataclass(frozen=True, slots=True)
-class Ternary:
+class Ternary(Op):
     """Each weight as -1, 0 or 1 times the mean absolute value of all, which `measured` finds. shapes: any -> the same.
 
     `half`: the weights are F16, as whose bits they come and go. Only F16 holds all of them where BF16 does not.
@@ -51,7 +50,6 @@ class Ternary:
 
     inverse_mean: float = 1.0
     half: bool = False
-    arithmetic: ClassVar[bool] = True
 
     def measured(self, slabs: Iterable[Array]) -> Op:
         """The op that knows the mean."""
@@ -65,23 +63,11 @@ class Ternary:
         mean = max(np.float32(total / max(count, 1)), np.float32(SMALLEST))
         return Ternary(float(np.float32(1) / mean), half=fits_f16 and not fits_bf16)
 
-    def out_shape(self, shape: Shape) -> Shape:
-        """The same shape."""
-        return shape
-
-    def period(self, shape: Shape) -> int:
-        """Each row by itself."""
-        return 1
-
     def apply(self, rows: Array, period: int) -> Array:
         """The rounded weights, in F32."""
         factor = np.float32(self.inverse_mean)
         result: Array = np.clip(np.rint(rows * factor), -1, 1) / factor
         return result.astype(np.float16).astype(np.float32) if self.half else result
-
-    def inverse(self) -> Op:
-        """None: what was rounded is lost."""
-        raise NotImplementedError
 
     def __str__(self) -> str:
         return "ternary"

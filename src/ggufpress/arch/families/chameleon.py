@@ -12,15 +12,13 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/chameleon.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from numpy.typing import NDArray
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, is_no_early_rope, read_through_class
 from ggufpress.arch.decoder import decoder_metadata
+from ggufpress.arch.gather import Gather
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, computed_frequencies, ends, feed_forward, norms, sizes
 from ggufpress.arch.ops import Shape, SwapColumns
 from ggufpress.arch.spec import Arch, Drop, Rule
@@ -40,11 +38,10 @@ CONFIG_CLASSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class FirstRowForHeads:
-    """The first row, `count` times: (rows, cols) -> (count, cols)."""
+class FirstRowForHeads(Gather):
+    """The first row, `count` times: (rows, cols) -> (count, cols). The others are those of other shards of the same layer."""
 
     count: int
-    spread: ClassVar[int] = 1
 
     def out_shape(self, shape: Shape) -> Shape:
         """A row per head."""
@@ -59,22 +56,6 @@ class FirstRowForHeads:
             length = min(count, shape[1] - start)
             yield start, length
             first, count = first + length, count - length
-
-    def limit(self, shape: Shape) -> int:
-        """None."""
-        return 0
-
-    def ample(self, shape: Shape) -> int:
-        """Any number."""
-        return 0
-
-    def arrange(self, weights: NDArray[Any], shape: Shape) -> NDArray[Any]:
-        """As they are."""
-        return weights
-
-    def taken(self, shape: Shape) -> tuple[int, Sequence[range]]:
-        """All that llama.cpp takes: the other rows are those of other shards of the same layer."""
-        return 1, [range(1)]
 
     def __str__(self) -> str:
         return f"first-row-for-heads({self.count})"

@@ -13,7 +13,6 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/glm.py (Glm4Model, GlmO
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_clas
 from ggufpress.arch.decoder import decoder_metadata
 from ggufpress.arch.later_layers import prediction
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, ends, linear, sizes
-from ggufpress.arch.ops import Array, Op, Shape
+from ggufpress.arch.ops import Array, Mover, Op, Shape
 from ggufpress.arch.rope import rotary_share
 from ggufpress.arch.spec import Arch, Rule
 from ggufpress.errors import MappingError
@@ -45,7 +44,7 @@ CONFIG_CLASSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class PairsToHalves:
+class PairsToHalves(Mover):
     """The first `rotated` rows of each head from pairs to two halves: a0 b0 a1 b1 c -> a0 a1 b0 b1 c.
 
     shapes: (heads * head_dim, ...) -> the same. Exact: values only move.
@@ -53,7 +52,6 @@ class PairsToHalves:
 
     head_dim: int
     rotated: int
-    arithmetic: ClassVar[bool] = False
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
@@ -85,12 +83,11 @@ class PairsToHalves:
 
 
 @dataclass(frozen=True, slots=True)
-class HalvesToPairs:
+class HalvesToPairs(Mover):
     """Undoes PairsToHalves."""
 
     head_dim: int
     rotated: int
-    arithmetic: ClassVar[bool] = False
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""

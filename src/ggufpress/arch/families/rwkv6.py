@@ -14,7 +14,6 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/rwkv.py (Rwkv6Model, RW
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from ggufpress.arch.experts import in_layers
 from ggufpress.arch.families.mamba import CONTEXT
 from ggufpress.arch.gather import Gather, Regroup, Reshape, Then, Transpose
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, ends, feed_forward, linear, norms, sizes
-from ggufpress.arch.ops import Array, Op, Scale, Shape
+from ggufpress.arch.ops import Array, Mover, Op, Scale, Shape
 from ggufpress.arch.spec import Arch, Rule
 from ggufpress.errors import MappingError
 from ggufpress.gguf.values import Value, f32, u32
@@ -36,11 +35,10 @@ ORDER = (3, 1, 2, 0, 4)
 
 
 @dataclass(frozen=True, slots=True)
-class ReorderBlocks:
+class ReorderBlocks(Mover):
     """Equal blocks of rows in another order: block `order[0]` first. Exact: values only move."""
 
     order: tuple[int, ...]
-    arithmetic: ClassVar[bool] = False
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""

@@ -13,7 +13,6 @@ Source: llama.cpp of llama-cpp-python 0.3.36, conversion/talkie.py. transformers
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from ggufpress.arch.config import Config
 from ggufpress.arch.decoder import decoder_metadata
 from ggufpress.arch.gather import Reshape
 from ggufpress.arch.layers import BLK, Sizes, sizes
-from ggufpress.arch.ops import Array, Shape
+from ggufpress.arch.ops import Array, Op, Shape
 from ggufpress.arch.spec import Arch, Rule, Stored
 from ggufpress.errors import MappingError
 from ggufpress.gguf.values import f32
@@ -31,11 +30,10 @@ LAYER = "model.blocks.{i}"
 
 
 @dataclass(frozen=True, slots=True)
-class FlipHalf:
+class FlipHalf(Op):
     """The second half of the rows of each head with the other sign. shapes: (heads * head_dim, cols) -> the same. Exact."""
 
     head_dim: int
-    arithmetic: ClassVar[bool] = True
 
     def out_shape(self, shape: Shape) -> Shape:
         """The same shape."""
