@@ -13,11 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ggufpress.api import merge, plan, quantize, split, verify
+    from ggufpress.api import merge, quantize, split, verify
     from ggufpress.errors import GgufpressError
     from ggufpress.execute.run import Report
     from ggufpress.inspection import Inspection, inspect
     from ggufpress.planning import Plan
+    from ggufpress.planning.request import plan
     from ggufpress.proof.report import VerifyReport
     from ggufpress.quant.rows import dequantize_rows, quantize_rows
 
@@ -46,7 +47,7 @@ _HOMES = {
     "dequantize_rows": "quant.rows",
     "inspect": "inspection",
     "merge": "api",
-    "plan": "api",
+    "plan": "planning.request",
     "quantize": "api",
     "quantize_rows": "quant.rows",
     "split": "api",

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from functools import wraps
-from typing import Any
-
 import click
 
 from ggufpress.cli.output import Function
-from ggufpress.planning.container import container
-
-OPTIONS = ("allow_requantize", "prune_layers", "override_kv", "keep_split", "split_max_size", "split_max_tensors")
 
 
 def container_options(function: Function) -> Function:
-    """Add the options; the command gets them as one argument, `wanted`."""
-
-    @wraps(function)
-    def command(**arguments: Any) -> Any:
-        options = {name: arguments.pop(name) for name in OPTIONS}
-        options["prune_layers"] = options["prune_layers"] or ()
-        return function(wanted=container(**options), **arguments)
-
-    decorated: Any = command
+    """Add the options, which `ggufpress.planning.request.plan` takes."""
     for decorate in (
         click.option("--split-max-tensors", type=int, metavar="N", help="Write shards of at most N tensors."),
         click.option(
@@ -40,6 +26,5 @@ def container_options(function: Function) -> Function:
             "--allow-requantize", is_flag=True, help="Quantize tensors of a GGUF source that are quantized already."
         ),
     ):
-        decorated = decorate(decorated)
-    result: Function = decorated
-    return result
+        function = decorate(function)
+    return function

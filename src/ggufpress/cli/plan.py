@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Unpack
 
 import click
@@ -24,12 +23,10 @@ from ggufpress.cli.quantize import about_importance
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.footprint import CONTEXT, footprints
-from ggufpress.imatrix.read import read_imatrix
-from ggufpress.planning import OutputPlan, Plan, build_plan
-from ggufpress.planning.container import Container
+from ggufpress.planning import OutputPlan, Plan
 from ggufpress.planning.explain import Explanation, explain
-from ggufpress.recipe.options import RecipeOptions, recipe_of
-from ggufpress.source.resolve import resolve
+from ggufpress.planning.request import PlanOptions
+from ggufpress.planning.request import plan as requested
 
 
 @click.command("plan")
@@ -44,17 +41,10 @@ from ggufpress.source.resolve import resolve
 def command(
     source: str,
     types: tuple[str, ...],
-    output: Path | None,
-    via: str,
-    layout: str,
-    pre: str | None,
-    imatrix: str | None,
-    imatrix_name: str | None,
-    wanted: Container,
     why: tuple[str, ...],
     as_json: bool,
     quiet: bool,
-    **options: Unpack[RecipeOptions],
+    **options: Unpack[PlanOptions],
 ) -> None:
     """Say what `quantize` would do with SOURCE: every tensor, its type and size. Reads headers, no weights.
 
@@ -62,18 +52,7 @@ def command(
     ggufpress plan TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M
     ggufpress plan TinyLlama-1.1B-Chat-v1.0 --why blk.0.attn_v.weight
     """
-    plan = build_plan(
-        resolve(source),
-        types or None,
-        output=output,
-        via=via,
-        layout=layout,
-        pre=pre,
-        wanted=wanted,
-        recipe=recipe_of(**options),
-        importance=read_imatrix(Path(imatrix)) if imatrix else None,
-        imatrix_name=imatrix if imatrix_name is None else imatrix_name,
-    )
+    plan = requested(source, types or None, **options)
     if why:
         explained = explain(plan, why)
         if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Unpack
 
 import click
@@ -16,11 +15,9 @@ from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.execute.pipeline import MEMORY
 from ggufpress.execute.run import Report, execute
-from ggufpress.imatrix.read import read_imatrix
-from ggufpress.planning import OutputPlan, Plan, build_plan
-from ggufpress.planning.container import Container
-from ggufpress.recipe.options import RecipeOptions, recipe_of
-from ggufpress.source.resolve import resolve
+from ggufpress.planning import OutputPlan, Plan
+from ggufpress.planning.request import PlanOptions
+from ggufpress.planning.request import plan as requested
 
 MAX_DIGITS = 18
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -54,20 +51,13 @@ class ByteCount(click.ParamType[int]):
 def command(
     source: str,
     types: tuple[str, ...],
-    output: Path | None,
-    via: str,
-    layout: str,
-    pre: str | None,
-    imatrix: str | None,
-    imatrix_name: str | None,
-    wanted: Container,
     threads: int | None,
     memory: int,
     force: bool,
     manifest: bool,
     as_json: bool,
     quiet: bool,
-    **options: Unpack[RecipeOptions],
+    **options: Unpack[PlanOptions],
 ) -> None:
     """Make GGUF files from SOURCE, a checkpoint's folder or a GGUF file, all from one read of the weights.
 
@@ -76,18 +66,7 @@ def command(
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q IQ2_M --imatrix imatrix.gguf --tensor-type attn_v=q6_k
     """
-    plan = build_plan(
-        resolve(source),
-        types or None,
-        output=output,
-        via=via,
-        layout=layout,
-        pre=pre,
-        wanted=wanted,
-        recipe=recipe_of(**options),
-        importance=read_imatrix(Path(imatrix)) if imatrix else None,
-        imatrix_name=imatrix if imatrix_name is None else imatrix_name,
-    )
+    plan = requested(source, types or None, **options)
     talk = not quiet and not as_json
     if talk:
         announce(plan)

@@ -11,15 +11,13 @@ from ggufpress.cli.output import print_json, shared_options
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import VIA_HELP
 from ggufpress.gguf.shards import read_gguf_set
-from ggufpress.imatrix.read import read_imatrix
-from ggufpress.planning import OutputPlan, build_plan
-from ggufpress.planning.container import container
+from ggufpress.planning import OutputPlan
 from ggufpress.planning.gguf_model import gguf_model
+from ggufpress.planning.request import plan as requested
 from ggufpress.recipe import Recipe
 from ggufpress.recipe.clone import cloned, spelled_out
 from ggufpress.recipe.file import recipe_text
 from ggufpress.recipe.options import RecipeOptions, recipe_of
-from ggufpress.source.resolve import resolve
 
 
 @click.group("recipe")
@@ -51,25 +49,23 @@ def show_command(
     ggufpress recipe show TinyLlama-1.1B-Chat-v1.0 -q Q4_K_M > mine.toml
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 --recipe mine.toml
     """
-    recipe = recipe_of(**options)
     if source is None:
-        say(recipe, "", as_json)
+        say(recipe_of(**options), "", as_json)
         return
-    matrix = read_imatrix(Path(imatrix)) if imatrix else None
-    plan = build_plan(
-        resolve(source),
+    plan = requested(
+        source,
         via=via,
         layout="quantize",
-        wanted=container(allow_requantize=True),
-        recipe=recipe,
-        importance=matrix,
-        imatrix_name=imatrix if imatrix_name is None else imatrix_name,
+        allow_requantize=True,
+        imatrix=imatrix,
+        imatrix_name=imatrix_name,
+        **options,
     )
     output = plan.outputs[0]
     tensors = [(tensor.name, tensor.shape, tensor.qtype) for tensor in output.tensors]
     say(
-        spelled_out(recipe, tensors, plan.model.facts),
-        f"{recipe.preset.name} for {plan.model.name}: {counts(output)}",
+        spelled_out(output.recipe, tensors, plan.model.facts),
+        f"{output.preset.name} for {plan.model.name}: {counts(output)}",
         as_json,
     )
 
