@@ -14,7 +14,7 @@ import xllamacpp
 
 from ggufpress import quantize
 from ggufpress.arch.supported import supported
-from ggufpress.presets import PRESETS
+from ggufpress.recipe.presets import PRESETS
 from tests.tiny.runtime import ENDLESS, REFUSED, RUNS
 from tests.tiny_checkpoints import BARD, BY_NAME, make
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ggufpress.gguf.reader import read_gguf  # noqa: E402
-from ggufpress.presets import ALL  # noqa: E402
+from ggufpress.recipe.presets import ALL  # noqa: E402
 from tests.imatrix.files import entries_for, gguf_bytes  # noqa: E402
 from tests.recipe.models import CASES, OPTION_PRESETS, OPTIONS, Case, arguments, file_of  # noqa: E402
 from tests.tiny_checkpoints import DATA  # noqa: E402

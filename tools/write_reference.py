@@ -17,10 +17,10 @@ from ggufpress import errors
 from ggufpress.arch.supported import supported
 from ggufpress.cli.archs import tested
 from ggufpress.cli.main import COMMANDS, cli
-from ggufpress.mixture import MIXTURE, RAISES
-from ggufpress.presets import ALIASES, ALL, AUTO, COPY
 from ggufpress.quant.types import QTYPES
 from ggufpress.recipe import FALLBACKS
+from ggufpress.recipe.mixture import MIXTURE, RAISES
+from ggufpress.recipe.presets import ALIASES, ALL, AUTO, COPY
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 WIDTH = 100

@@ -7,8 +7,8 @@ from typing import Any
 
 from ggufpress.planning import Plan
 from ggufpress.planning.output import decide
-from ggufpress.presets import BY_NAME
 from ggufpress.recipe import Recipe
+from ggufpress.recipe.presets import BY_NAME
 
 CONTEXT = 4096
 

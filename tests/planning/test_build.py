@@ -13,7 +13,7 @@ from ggufpress.footprint import footprints
 from ggufpress.gguf.values import text
 from ggufpress.planning import Plan, build_plan
 from ggufpress.planning.build import output_paths
-from ggufpress.presets import PRESETS
+from ggufpress.recipe.presets import PRESETS
 from ggufpress.source.folder import open_checkpoint
 from ggufpress.source.resolve import resolve
 from tests.tiny_checkpoints import BY_NAME, make

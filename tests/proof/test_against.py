@@ -9,9 +9,9 @@ import pytest
 from ggufpress import quantize
 from ggufpress.gguf.reader import read_gguf
 from ggufpress.gguf.shards import GgufSet, read_gguf_set
-from ggufpress.presets import PRESETS
 from ggufpress.proof.against import LEVELS, compare_with_source, error_limits
 from ggufpress.quant.types import BF16, F16, F32, Q4_K, Q6_K, Q8_0, QTYPES
+from ggufpress.recipe.presets import PRESETS
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.source.folder import open_checkpoint
 from tests.tiny_checkpoints import BY_NAME, make

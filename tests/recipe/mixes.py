@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ggufpress import plan
-from ggufpress.presets import ALL
+from ggufpress.recipe.presets import ALL
 from tests.imatrix.files import Sums, dat_bytes, entries_for, gguf_bytes
 from tests.tiny_checkpoints import BARD, BY_NAME, make
 

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 
 from ggufpress.errors import ImatrixError, UnsupportedError, UsageError
-from ggufpress.mixture import HIGH, MIXTURE, RAISES, Choice, ModelFacts, Raise, Spot, mixed
 from ggufpress.planning.facts import facts_of
-from ggufpress.presets import BY_NAME, preset_named
 from ggufpress.quant.types import BF16, F16, F32, Q4_K, Q5_0, Q5_K, Q6_K, Q8_0, QType
 from ggufpress.recipe import (
     FALLBACKS,
@@ -25,7 +23,9 @@ from ggufpress.recipe import (
     role,
     stripped,
 )
+from ggufpress.recipe.mixture import HIGH, MIXTURE, RAISES, Choice, ModelFacts, Raise, Spot, mixed
 from ggufpress.recipe.options import recipe_of
+from ggufpress.recipe.presets import BY_NAME, preset_named
 from tests.imatrix.files import entries_for
 from tests.recipe.models import CASES, OPTIONS, Case
 from tests.tiny_checkpoints import DATA

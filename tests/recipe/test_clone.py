@@ -13,12 +13,12 @@ from ggufpress.errors import UnsupportedError
 from ggufpress.gguf.reader import read_gguf
 from ggufpress.gguf.values import Metadata, u32
 from ggufpress.planning.facts import facts_of
-from ggufpress.presets import BY_NAME
 from ggufpress.quant.types import BF16, F32, NVFP4, Q4_K, Q6_K, Q8_0
 from ggufpress.recipe import Recipe, choose_types, quantizable
 from ggufpress.recipe.clone import _numbers, cloned, spelled_out
 from ggufpress.recipe.file import read_recipe, recipe_text
 from ggufpress.recipe.options import recipe_of
+from ggufpress.recipe.presets import BY_NAME
 from tests.recipe.models import CASES, Case, Tensor
 from tests.recipe.test_choose import recipe_for, recorded
 from tests.tiny_checkpoints import BY_NAME as CHECKPOINTS

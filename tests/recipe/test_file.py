@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ggufpress.errors import RecipeError, UsageError
-from ggufpress.presets import ALL, BY_NAME
 from ggufpress.quant.types import F16, Q6_K, Q8_0
 from ggufpress.recipe import Override, Recipe
 from ggufpress.recipe.file import read_recipe, recipe_text
 from ggufpress.recipe.options import recipe_of
+from ggufpress.recipe.presets import ALL, BY_NAME
 from ggufpress.recipe.recipe import MADE, ON_MISSING
 
 FULL = r"""# a comment

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from ggufpress.errors import ImatrixError, RecipeError, UsageError
-from ggufpress.mixture import ModelFacts
-from ggufpress.presets import ALL, BY_NAME
 from ggufpress.quant.types import BF16, IQ3_XXS, Q2_K, Q3_K, Q4_0, Q5_0, Q5_K, Q8_0, QTYPES, QType
 from ggufpress.recipe import Decision, Override, Recipe, choose_types
 from ggufpress.recipe.importance import NEEDY, UPGRADES, needs_importance, upgraded
+from ggufpress.recipe.mixture import ModelFacts
 from ggufpress.recipe.options import recipe_of
+from ggufpress.recipe.presets import ALL, BY_NAME
 from ggufpress.recipe.recipe import MADE, parse_override, parse_overrides
 
 FACTS = ModelFacts("llama", 4, 0, 1, False, False)

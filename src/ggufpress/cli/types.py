@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from ggufpress.cli.output import print_json, print_table, shared_options, table
-from ggufpress.presets import ALIASES, ALL, AUTO, COPY
 from ggufpress.quant.types import QTYPES
+from ggufpress.recipe.presets import ALIASES, ALL, AUTO, COPY
 
 
 @click.command("types")

@@ -15,7 +15,7 @@ from ggufpress.planning.container import PLAIN, Container
 from ggufpress.planning.gguf_model import gguf_model
 from ggufpress.planning.model import Model, read_model
 from ggufpress.planning.output import LAYOUTS, OutputPlan, plan_output
-from ggufpress.presets import AUTO, preset_named
+from ggufpress.recipe.presets import AUTO, preset_named
 from ggufpress.recipe.recipe import DEFAULT, Recipe
 from ggufpress.source.checkpoint import Checkpoint
 

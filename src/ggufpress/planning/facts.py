@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ggufpress.gguf.values import Metadata
-from ggufpress.mixture import ModelFacts
+from ggufpress.recipe.mixture import ModelFacts
 
 LAYERS_OF_70B = {"llama": 80, "qwen2": 80, "deci": 80, "olmo": 80, "jais2": 68}
 """Number of layers that llama.cpp calls a 70B model, by architecture (src/models/*.cpp)."""

@@ -15,9 +15,9 @@ from ggufpress.gguf.shards import MAX_ALIGNMENT, GgufSet, qtype_of
 from ggufpress.gguf.values import Metadata, ValueType
 from ggufpress.mapping import Derived
 from ggufpress.planning.model import Model
-from ggufpress.presets import ALIASES, ALL, COPY
 from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import quantizer_order
+from ggufpress.recipe.presets import ALIASES, ALL, COPY
 from ggufpress.vocab import Vocab
 
 TYPE_NAMES = frozenset((COPY.name, *(preset.name for preset in ALL), *ALIASES))

@@ -15,11 +15,11 @@ from ggufpress.gguf.values import Metadata, Value, ValueType, text, u32
 from ggufpress.mapping import Derived, TensorMap, map_tensors
 from ggufpress.metadata.general import general_metadata
 from ggufpress.metadata.size_label import ParameterCounts
-from ggufpress.mixture import ModelFacts
 from ggufpress.planning.facts import facts_of
-from ggufpress.presets import BY_NAME, Preset
 from ggufpress.quant.types import QType
 from ggufpress.recipe import converter_type
+from ggufpress.recipe.mixture import ModelFacts
+from ggufpress.recipe.presets import BY_NAME, Preset
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.vocab import Vocab, read_vocab
 

@@ -22,9 +22,9 @@ from ggufpress.planning.gguf_model import guessed_file_type
 from ggufpress.planning.model import QUANTIZATION_VERSION, Model
 from ggufpress.planning.planned_tensor import PlannedTensor
 from ggufpress.planning.stored import check_conversions
-from ggufpress.presets import BY_NAME, COPY, Preset
 from ggufpress.quant.types import F32, QType
 from ggufpress.recipe import Decision, Recipe, choose_types, converter_type, stripped
+from ggufpress.recipe.presets import BY_NAME, COPY, Preset
 
 CONVERTER_PRESETS = ("F32", "F16", "BF16", "Q8_0")
 LAYOUTS = ("auto", "convert", "quantize")

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UnsupportedError, UsageError
-from ggufpress.mixture import LOW, VALUES, ModelFacts, Spot, mixed
-from ggufpress.presets import COPY
 from ggufpress.quant.types import (
     F16,
     IQ1_M,
@@ -48,7 +46,9 @@ from ggufpress.recipe.importance import (
     needs_importance,
     upgraded,
 )
+from ggufpress.recipe.mixture import LOW, VALUES, ModelFacts, Spot, mixed
 from ggufpress.recipe.names import kept_because, layer, quantizer_order, role
+from ggufpress.recipe.presets import COPY
 from ggufpress.recipe.recipe import Override, Recipe
 
 FALLBACKS: dict[QType, QType] = {

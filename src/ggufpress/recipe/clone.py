@@ -15,11 +15,11 @@ from math import prod
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import UnsupportedError
 from ggufpress.gguf.values import Metadata
-from ggufpress.mixture import ModelFacts
-from ggufpress.presets import ALL, Preset
 from ggufpress.quant.types import BF16, F32, QType
 from ggufpress.recipe.choose import choose_types
+from ggufpress.recipe.mixture import ModelFacts
 from ggufpress.recipe.names import quantizable
+from ggufpress.recipe.presets import ALL, Preset
 from ggufpress.recipe.recipe import MADE, Override, Recipe
 
 Tensor = tuple[str, Shape, QType]

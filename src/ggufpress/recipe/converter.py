@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 
 from ggufpress.arch.ops import Shape
-from ggufpress.presets import Preset
 from ggufpress.quant.types import F16, F32
 from ggufpress.recipe.decision import Decision
+from ggufpress.recipe.presets import Preset
 
 CONVERTER_F32 = (
     "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight", "ssm_conv1d.weight",

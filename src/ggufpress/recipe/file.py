@@ -22,7 +22,7 @@ from typing import Any
 
 from ggufpress.errors import RecipeError, UsageError
 from ggufpress.files import ReadOnlyFile
-from ggufpress.presets import preset_named
+from ggufpress.recipe.presets import preset_named
 from ggufpress.recipe.recipe import Override, Recipe, made_type
 
 MAX_BYTES = 1 << 20

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from ggufpress.arch.ops import Shape
 from ggufpress.errors import ImatrixError
-from ggufpress.presets import Preset
 from ggufpress.quant.types import (
     IQ1_M,
     IQ1_S,
@@ -30,6 +29,7 @@ from ggufpress.quant.types import (
     TQ2_0,
     QType,
 )  # fmt: skip
+from ggufpress.recipe.presets import Preset
 
 NEEDY = (IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS)
 """Types that are poor without importance, so that llama-quantize refuses to make them without."""

@@ -10,8 +10,8 @@ from typing import TypedDict, Unpack
 
 from ggufpress.errors import RecipeError
 from ggufpress.files import ReadOnlyFile
-from ggufpress.presets import preset_named
 from ggufpress.recipe.file import MAX_BYTES, read_recipe
+from ggufpress.recipe.presets import preset_named
 from ggufpress.recipe.recipe import DEFAULT, OnMissing, Override, Recipe, made_type, parse_override, parse_overrides
 
 

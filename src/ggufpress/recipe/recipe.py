@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 from ggufpress.errors import UsageError
-from ggufpress.presets import BY_NAME, Preset
 from ggufpress.quant.types import QTYPES, QType, qtype_named
 from ggufpress.recipe.patterns import Pattern, compile_pattern
+from ggufpress.recipe.presets import BY_NAME, Preset
 
 OnMissing = Literal["fail", "upgrade", "unweighted"]
 ON_MISSING: tuple[OnMissing, ...] = get_args(OnMissing)

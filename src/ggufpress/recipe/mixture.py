@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ggufpress.presets import ALL, Preset
 from ggufpress.quant.types import (
     IQ2_S,
     IQ2_XXS,
@@ -25,6 +24,7 @@ from ggufpress.quant.types import (
     Q8_0,
     QType,
 )  # fmt: skip
+from ggufpress.recipe.presets import ALL, Preset
 
 
 @dataclass(frozen=True, slots=True)
