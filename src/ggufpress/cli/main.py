@@ -20,7 +20,7 @@ Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 bad input, 4 no space, 130 interrup
 Data goes to standard output, everything else to standard error."""
 
 COMMANDS = {
-    "quantize": "make GGUF files from a checkpoint",
+    "quantize": "make GGUF files from a checkpoint or a GGUF file",
     "plan": "say what quantize would do, from headers only",
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
@@ -31,7 +31,7 @@ COMMANDS = {
     "types": "list presets and tensor types",
     "archs": "list the model classes that can be converted",
 }
-WRITING = ("quantize",)
+WRITING = ("quantize", "split", "merge")
 """Commands that may not have finished when nobody reads what they say any more."""
 INTERRUPTED = 130
 
