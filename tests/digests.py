@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from ggufpress import presets
 from ggufpress.gguf.reader import read_gguf
+from ggufpress.recipe import presets
 
 # what is recorded of each checkpoint: outtypes of the converter, then (via, preset) of llama-quantize
 CONVERTED = ("auto", "f32", "f16", "bf16", "q8_0")
