@@ -101,6 +101,7 @@ class Arch:
     `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py);
     `endings` is the same for what they may end with.
     `n_token_types` is written with the vocabularies of encoders; `first_vocab_keys` before all that the files say.
+    `generation` holds keys of token ids, and where generation_config.json may hold each; they come last in `metadata`.
     `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
@@ -122,5 +123,6 @@ class Arch:
     classifier_pooling: str | None = None
     n_token_types: int | None = None
     first_vocab_keys: tuple[tuple[str, Value], ...] = ()
+    generation: tuple[tuple[str, str], ...] = ()
     stored: tuple[Stored, ...] = ()
     leading: tuple[tuple[str, Value], ...] = ()

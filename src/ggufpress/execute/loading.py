@@ -57,15 +57,18 @@ def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> me
         return buffer
     at = 0
     for piece in slab.pieces:
-        own = stored_type(piece.ref)
         place = buffer[at : at + stored.row_bytes(piece.elements)]
+        at += len(place)
+        if piece.ref is None:
+            place[:] = bytes(len(place))
+            continue
+        own = stored_type(piece.ref)
         if own is stored:
             reader.read_into(piece.ref, piece.start, place)
         else:
             raw = spare[: piece.nbytes]
             reader.read_into(piece.ref, piece.start, raw)
             _native.convert(raw, own.id, F32.id, place, F32.id, piece.elements)
-        at += len(place)
     return transformed(tensor, buffer, spare, slab.first) if tensor.steps else buffer
 
 

@@ -16,7 +16,7 @@ CONVERTER_F32 = (
     "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight", "ssm_conv1d.weight",
     "ssm_conv1d_q.weight", "ssm_conv1d_k.weight", "ssm_conv1d_v.weight", "shortconv.conv.weight", "time_mix_first.weight",
     "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
-    "time_mix_lerp_fused.weight",
+    "time_mix_lerp_fused.weight", "altup_correct_coef.weight", "altup_predict_coef.weight",
 )  # fmt: skip
 """Last parts of names that llama.cpp's converter always stores as F32."""
 
