@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, encoders, experts, gemmas, hybrids, more_dense, newer_experts, uncommon, vision
+from tests.tiny import dense, encoders, experts, gemmas, hybrids, more_dense, newer_experts, newest, uncommon, vision
 from tests.tiny_checkpoints import TinyCase
 
 ROOMS: dict[str, list[TinyCase]] = {
@@ -11,6 +11,7 @@ ROOMS: dict[str, list[TinyCase]] = {
     "experts": experts.CASES + newer_experts.CASES,
     "hybrids": hybrids.CASES,
     "more_dense": more_dense.CASES,
+    "newest": newest.CASES,
     "uncommon": uncommon.CASES,
     "vision": vision.CASES,
     "encoders": encoders.CASES,

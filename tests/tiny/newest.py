@@ -1,0 +1,82 @@
+"""Tiny checkpoints of the newest families: delta and compressed attention, experts in a smaller space, adapters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.tiny.base import GPT2_VOCAB, config
+from tests.tiny.decoders import Shapes, feed_forward, linear, norm
+from tests.tiny.experts import mixed
+from tests.tiny.joined import joined
+from tests.tiny.mixtures import GATED, experts, later
+from tests.tiny.recurrent import ends
+from tests.tiny_checkpoints import TinyCase, without
+
+COGVLM = config(
+    "CogVLMForCausalLM", "cogvlm", num_multi_query_heads=2, vision_config={"hidden_size": 8}, num_key_value_heads=2
+)
+LING3 = config("BailingMoeV3ForCausalLM", "bailing_moe_v3", num_experts=4, num_experts_per_tok=2, moe_intermediate_size=32,
+               num_shared_experts=1, moe_shared_expert_intermediate_size=32, first_k_dense_replace=1, norm_topk_prob=True,
+               routed_scaling_factor=2.5, kv_lora_rank=32, q_lora_rank=32, qk_nope_head_dim=16, qk_rope_head_dim=8,
+               v_head_dim=16, head_dim=16, num_hidden_layers=3, score_function="sigmoid", layer_group_size=2,
+               no_kda_lora=True, kda_safe_gate=True, kda_lower_bound=-5, short_conv_kernel_size=4, n_group=2, topk_group=1,
+               gated_attention_proj_granularity_type="head_wise", num_nextn_predict_layers=1,
+               expert_swiglu_limit_list=[None, 7, 7.5]) | GPT2_VOCAB  # fmt: skip
+
+
+def cogvlm() -> Shapes:
+    found: Shapes = {}
+    for name, shape in joined(COGVLM, "language_expert_query_key_value").items():
+        name = name.replace("o_proj", "language_expert_dense").replace(".mlp.", ".mlp.language_mlp.")
+        found[name] = shape
+        if "language" in name:
+            found[name.replace("language_", "vision_")] = shape
+    return found | {"model.vision.boi": (1, 1, 64), "model.vision.patch_embedding.proj.weight": (8, 3, 2, 2)}
+
+
+def delta(a: str, inner: int, flat: bool) -> Shapes:
+    """What all kinds of delta attention have, with 4 heads on 32 dimensions."""
+    found: Shapes = {}
+    for x in "qkv":
+        found |= linear(f"{a}.{x}_proj", inner, 32) | {f"{a}.{x}_conv1d.weight": (inner, 4) if flat else (inner, 1, 4)}
+    found |= {f"{a}.A_log": (4,) if flat else (1, 1, 4, 1), f"{a}.dt_bias": (inner,)} | norm(f"{a}.o_norm", inner // 4)
+    return found | linear(f"{a}.b_proj", 4, 32) | linear(f"{a}.o_proj", 32, inner)
+
+
+def compressed(a: str, output: str = "o_proj", rotated: int = 8) -> Shapes:
+    """Compressed attention with 4 heads on 32 dimensions."""
+    found = (
+        linear(f"{a}.q_a_proj", 32, 32)
+        | norm(f"{a}.q_a_layernorm", 32)
+        | linear(f"{a}.q_b_proj", 4 * (16 + rotated), 32)
+    )
+    found |= linear(f"{a}.kv_a_proj_with_mqa", 32 + rotated, 32) | norm(f"{a}.kv_a_layernorm", 32)
+    return found | linear(f"{a}.kv_b_proj", 128, 32) | linear(f"{a}.{output}", 32, 64)
+
+
+def ling3(n_later: int) -> Shapes:
+    found = ends(50304, 32, "model.word_embeddings", "model.norm", "lm_head")
+    for i in range(3 + n_later):
+        hf = f"model.layers.{i}"
+        a = f"{hf}.attention"
+        found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32)
+        if i == 0:
+            found |= delta(a, 64, False) | linear(f"{a}.f_proj", 64, 32) | linear(f"{a}.g_proj", 64, 32)
+            found |= feed_forward(f"{hf}.mlp", 32, 96, GATED)
+            continue
+        found |= compressed(a, "dense" if i == 1 else "o_proj") | linear(f"{a}.g_proj", 4, 32)
+        found |= linear(f"{hf}.mlp.gate", 4, 32) | {f"{hf}.mlp.gate.expert_bias": (4,)}
+        found |= experts(f"{hf}.mlp.experts", 4, 32, 32) | feed_forward(f"{hf}.mlp.shared_experts", 32, 32, GATED)
+    more = later(LING3, range(3, 3 + n_later), head=False)
+    return found | {name.replace("shared_head.norm", "final_layernorm"): shape for name, shape in more.items()}
+
+
+CASES = [
+    TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
+    TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
+    TinyCase("ling3-vision", {
+        "architectures": ["BailingMoeV3VLForConditionalGeneration"], "model_type": "bailing_moe_v3_vl",
+        "vision_config": {"a": 1}, "text_config": without(LING3, "architectures", "num_nextn_predict_layers") | {
+            "mrope_section": [1, 1, 2]}}, "gpt-2", dtype="F16",
+        tensors=ling3(0) | {"linear_proj.0.weight": (8, 8), "model.visual.merger.norm.weight": (8,)}),
+]  # fmt: skip
