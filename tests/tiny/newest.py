@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.tiny.base import GPT2_VOCAB, config
 from tests.tiny.decoders import Shapes, feed_forward, linear, norm
 from tests.tiny.experts import mixed
 from tests.tiny.joined import joined
-from tests.tiny.mixtures import GATED, experts, later
+from tests.tiny.mixtures import GATED, NUMBERED, experts, later
 from tests.tiny.recurrent import ends
 from tests.tiny_checkpoints import TinyCase, without
 
@@ -23,11 +21,19 @@ LING3 = config("BailingMoeV3ForCausalLM", "bailing_moe_v3", num_experts=4, num_e
                gated_attention_proj_granularity_type="head_wise", num_nextn_predict_layers=1,
                expert_swiglu_limit_list=[None, 7, 7.5]) | GPT2_VOCAB  # fmt: skip
 
+MINIMAX01 = config("MiniMaxText01ForCausalLM", "minimax_text_01", num_local_experts=4, num_experts_per_tok=2, head_dim=16,
+                   rotary_dim=8, attn_type_list=[0, 1], **{
+                       f"layernorm_{part}_{greek}": value for part in ("full_attention", "linear_attention", "mlp")
+                       for greek, value in (("alpha", 3.5565588200778455), ("beta", 1.0))}) | GPT2_VOCAB  # fmt: skip
+
+N_SILENT = 50258 * 3
+"""A row of zeros, a third down the matrix, is then behind GPT-2's tokens."""
+
 
 def cogvlm() -> Shapes:
     found: Shapes = {}
-    for name, shape in joined(COGVLM, "language_expert_query_key_value").items():
-        name = name.replace("o_proj", "language_expert_dense").replace(".mlp.", ".mlp.language_mlp.")
+    for plain, shape in joined(COGVLM, "language_expert_query_key_value").items():
+        name = plain.replace("o_proj", "language_expert_dense").replace(".mlp.", ".mlp.language_mlp.")
         found[name] = shape
         if "language" in name:
             found[name.replace("language_", "vision_")] = shape
@@ -71,6 +77,24 @@ def ling3(n_later: int) -> Shapes:
     return found | {name.replace("shared_head.norm", "final_layernorm"): shape for name, shape in more.items()}
 
 
+def minimax01(n_vocab: int) -> Shapes:
+    found = ends(n_vocab, 32, "model.embed_tokens", "model.norm", "lm_head")
+    for i in range(2):
+        hf = f"model.layers.{i}"
+        a = f"{hf}.self_attn"
+        found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32)
+        if i:
+            found |= linear(f"{a}.q_proj", 64, 32) | linear(f"{a}.k_proj", 32, 32) | linear(f"{a}.v_proj", 32, 32)
+            found |= linear(f"{a}.o_proj", 32, 64)
+        else:
+            found |= linear(f"{a}.qkv_proj", 192, 32) | linear(f"{a}.output_gate", 64, 32) | norm(f"{a}.norm", 64)
+            found |= linear(f"{a}.out_proj", 32, 64)
+        found |= linear(f"{hf}.block_sparse_moe.gate", 4, 32) | experts(
+            f"{hf}.block_sparse_moe.experts", 4, 32, 96, NUMBERED
+        )
+    return found
+
+
 CASES = [
     TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
@@ -79,4 +103,8 @@ CASES = [
         "vision_config": {"a": 1}, "text_config": without(LING3, "architectures", "num_nextn_predict_layers") | {
             "mrope_section": [1, 1, 2]}}, "gpt-2", dtype="F16",
         tensors=ling3(0) | {"linear_proj.0.weight": (8, 8), "model.visual.merger.norm.weight": (8,)}),
+    TinyCase("minimax-01", MINIMAX01, "gpt-2", shards=2, tensors=minimax01(50304)),
+    TinyCase("minimax-m1", MINIMAX01 | {"architectures": ["MiniMaxM1ForCausalLM"], "model_type": "minimax_m1",
+             "vocab_size": N_SILENT}, "gpt-2",
+             shards=2, dtype="F32", tensors=minimax01(N_SILENT), files={"chat_template.jinja": "{{ messages }}"}),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from ggufpress.gguf.values import Value
 LAYER = "{i}"
 EXPERT = "{e}"
 ALL_BELOW = ".*"
+SILENT_TOKENS = "tokenizer.ggml.suppress_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class Arch:
     `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py);
     `endings` is the same for what they may end with.
     `n_token_types` is written with the vocabularies of encoders; `first_vocab_keys` before all that the files say.
+    `silent` is an embedding: rows of zeros behind the tokenizer's own tokens are those of SILENT_TOKENS in `metadata`.
     `generation` holds keys of token ids, and where generation_config.json may hold each; they come last in `metadata`.
     `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
@@ -123,6 +125,7 @@ class Arch:
     classifier_pooling: str | None = None
     n_token_types: int | None = None
     first_vocab_keys: tuple[tuple[str, Value], ...] = ()
+    silent: str | None = None
     generation: tuple[tuple[str, str], ...] = ()
     stored: tuple[Stored, ...] = ()
     leading: tuple[tuple[str, Value], ...] = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.resources import files as package_files
 
 from ggufpress.errors import TokenizerError
 from ggufpress.gguf.values import Metadata, text, u32
@@ -99,6 +100,15 @@ def grok(files: TokenizerFiles, n_vocab: int | None) -> Result:
     return bpe(files, n_vocab)
 
 
+def minimax_m1(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE with the template of chat_template.jinja, or MiniMax M1's."""
+    kind, out, n_tokens, notes = bpe(files, n_vocab)
+    bundled = package_files("ggufpress.vocab").joinpath("minimax_m1.jinja")
+    template = files.read_text(TEMPLATE) if files.has(TEMPLATE) else bundled.read_text("utf-8")
+    out["tokenizer.chat_template"] = text(template)
+    return kind, out, n_tokens, notes
+
+
 MIXTURE_KINDS: Mapping[str, FamilyKind] = {
     "glm": glm,
     "solar-open": solar_open,
@@ -106,5 +116,6 @@ MIXTURE_KINDS: Mapping[str, FamilyKind] = {
     "qwen3-omni": qwen3_omni,
     "arctic": arctic,
     "grok": grok,
+    "minimax-m1": minimax_m1,
 }
 """Kinds by the name that an architecture gives."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ggufpress.arch.config import Config
-from ggufpress.arch.decoder import block_count, decoder_metadata, needed
+from ggufpress.arch.decoder import decoder_metadata, needed
 from ggufpress.arch.experts import in_layers, router, stacks
 from ggufpress.arch.families.deepseek_mla import compressed_attention
 from ggufpress.arch.gather import Reshape
@@ -156,9 +156,9 @@ def _limits(config: Config, key: str, n_layer: int) -> list[float]:
 def _full_attention(config: Config, s: Sizes) -> tuple[Rule, ...]:
     rules = compressed_attention(config.replace(num_key_value_heads=s.n_head), s, HF)
     return (
-        *(replace(rule, copies=(rule.source.replace("o_proj", "dense"),)) if "attn_output" in rule.target else rule for rule in rules),
+        *(replace(r, copies=(r.source.replace("o_proj", "dense"),)) if "attn_output" in r.target else r for r in rules),
         *linear(f"{BLK}.attn_gate", f"{HF}.g_proj", (s.n_head, s.n_embd), required=False),
-    )  # fmt: skip
+    )
 
 
 def _delta(config: Config, s: Sizes) -> tuple[Rule, ...]:

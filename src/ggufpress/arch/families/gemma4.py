@@ -25,7 +25,7 @@ from ggufpress.arch.families.gemma3 import NORMS, metadata
 from ggufpress.arch.families.gemma3n import per_layer_inputs
 from ggufpress.arch.gather import FirstRows
 from ggufpress.arch.layers import BLK, LAYERS, Sizes, attention, feed_forward, head_norms, linear, sizes
-from ggufpress.arch.spec import Arch, Constant, Drop, Rule
+from ggufpress.arch.spec import SILENT_TOKENS, Arch, Constant, Drop, Rule
 from ggufpress.arch.windows import flags, sliding_layers
 from ggufpress.gguf.values import Value, ValueType, array, u32
 
@@ -76,7 +76,7 @@ def describe(config: Config, hf_class: str) -> Arch:
         ),
         drops=(Drop("masked_embedding.*", "llama.cpp looks at all tokens"),) if name == "gemma4-assistant" else (),
         constants=(Constant("rope_freqs.weight", _divisors(config, full.head_dim)),),
-        generation=(("tokenizer.ggml.suppress_tokens", "suppress_tokens"),) if "Unified" in hf_class and name == "gemma4" else (),
+        generation=((SILENT_TOKENS, "suppress_tokens"),) if "Unified" in hf_class and name == "gemma4" else (),
     )  # fmt: skip
 
 
