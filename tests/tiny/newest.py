@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.tiny.base import GPT2_VOCAB, config
 from tests.tiny.decoders import Shapes, feed_forward, linear, norm
 from tests.tiny.experts import mixed
-from tests.tiny.joined import joined
+from tests.tiny.hybrids import NEMOTRON_MOE, nemotron
+from tests.tiny.joined import joined, under
 from tests.tiny.mixtures import GATED, NUMBERED, experts, later
 from tests.tiny.recurrent import ends
 from tests.tiny_checkpoints import TinyCase, without
@@ -28,6 +29,17 @@ MINIMAX01 = config("MiniMaxText01ForCausalLM", "minimax_text_01", num_local_expe
 
 N_SILENT = 50258 * 3
 """A row of zeros, a third down the matrix, is then behind GPT-2's tokens."""
+
+GRANITE_SWITCH = config("GraniteSwitchForCausalLM", "granite_switch", num_hidden_layers=3, num_adapters=3, max_lora_rank=8,
+                        shared_intermediate_size=96, adapter_token_ids=[7, 8, 9], adapter_substitute_token_ids=[1, 1, 2],
+                        num_local_experts=0, num_experts_per_tok=0, attention_multiplier=0.02, logits_scaling=8.0,
+                        embedding_multiplier=12, residual_multiplier=0.22, tie_word_embeddings=True)  # fmt: skip
+PUZZLE = without(NEMOTRON_MOE, "hybrid_override_pattern", "num_experts_per_tok", "moe_intermediate_size") | {
+    "architectures": ["NemotronHPuzzleForCausalLM"], "model_type": "nemotron_h_puzzle", "num_hidden_layers": 7,
+    "block_configs": [
+        {"block_type": "mamba"}, {"block_type": "moe", "moe_intermediate_size": 32, "num_experts_per_tok": 2},
+        {"block_type": "attention"}, {"block_type": "moe", "moe_intermediate_size": 64, "num_experts_per_tok": 1}],
+}  # fmt: skip
 
 
 def cogvlm() -> Shapes:
@@ -95,6 +107,23 @@ def minimax01(n_vocab: int) -> Shapes:
     return found
 
 
+def granite_switch(n_adapter: int) -> Shapes:
+    found = linear("model.embed_tokens", 2048, 64) | norm("model.norm", 64) | linear("lm_head", 2048, 64)
+    found |= {"model.switch.control_token_ids": (3,), "model.adapter_token_ids": (3,)}
+    for i in range(2):
+        hf = f"model.layers.{i}"
+        found |= norm(f"{hf}.input_layernorm", 64) | norm(f"{hf}.post_attention_layernorm", 64)
+        for name, n_out, n_in, slices in (
+            ("self_attn.qkv_proj", 128, 64, (64, 32, 32)), ("self_attn.o_proj", 64, 64, ()),
+            ("shared_mlp.input_linear", 192, 64, (96, 96)), ("shared_mlp.output_linear", 64, 96, ()),
+        ):  # fmt: skip
+            found |= linear(f"{hf}.{name}.base_layer", n_out, n_in)
+            for end, rows in [(f"_slices.{k}", rows) for k, rows in enumerate(slices)] or [("", n_out)]:
+                found[f"{hf}.{name}.lora_A{end}"] = (n_adapter, 1, 8, n_in)
+                found[f"{hf}.{name}.lora_B{end}"] = (n_adapter, 1, rows, 8)
+    return found
+
+
 CASES = [
     TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
@@ -107,4 +136,8 @@ CASES = [
     TinyCase("minimax-m1", MINIMAX01 | {"architectures": ["MiniMaxM1ForCausalLM"], "model_type": "minimax_m1",
              "vocab_size": N_SILENT}, "gpt-2",
              shards=2, dtype="F32", tensors=minimax01(N_SILENT), files={"chat_template.jinja": "{{ messages }}"}),
+    TinyCase("granite-switch", GRANITE_SWITCH, tensors=granite_switch(3)),
+    TinyCase("nemotron-puzzle", PUZZLE, "gpt-2", tensors=nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64), mtp=True)),
+    TinyCase("nemotron-puzzle-model", PUZZLE | {"num_experts_per_tok": 2, "moe_intermediate_size": 32}, "gpt-2", dtype="F16",
+             tensors=under("backbone.", "model.", nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64)))),
 ]  # fmt: skip

@@ -153,7 +153,12 @@ def detected_preset(checkpoint: Checkpoint, dropped: Container[str] = ()) -> Pre
 
 
 def parameter_counts(tensors: tuple[Derived, ...]) -> ParameterCounts:
-    """How many weights there are, in all, shared and per expert, as the converter counts them for the size label."""
+    """How many weights there are, in all, shared and per expert, as the converter counts them for the size label.
+
+    With adapters it counts none: it looks for pairs of their matrices, which are not in such an order.
+    """
+    if any(tensor.name.endswith(".lora_b") for tensor in tensors):
+        return ParameterCounts(0, 0, 0, 0)
     total = shared = expert = expert_sum = n_expert_tensors = 0
     for tensor in tensors:
         total += tensor.n_params

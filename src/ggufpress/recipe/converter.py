@@ -38,7 +38,7 @@ def _kept_as_f32(name: str, shape: Shape, as_f32: bool | None) -> str | None:
         return "norms stay F32"
     if as_f32 is not None:
         return "this class of models keeps it as F32" if as_f32 else None
-    if not name.endswith(".weight"):
+    if not name.endswith((".weight", ".lora_a", ".lora_b")):
         return "only weights are converted"
     if re.sub(r"^blk\.\d+\.", "", name) in CONVERTER_F32:
         return "routers and embeddings of positions stay F32"
