@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.tiny.base import GPT2_VOCAB, config
 from tests.tiny.decoders import Shapes, feed_forward, linear, norm
 from tests.tiny.experts import mixed
-from tests.tiny.hybrids import NEMOTRON_MOE, nemotron
-from tests.tiny.joined import joined, under
+from tests.tiny.hybrids import KIMI, NEMOTRON_MOE, nemotron
+from tests.tiny.joined import behind, joined, under
 from tests.tiny.mixtures import GATED, NUMBERED, experts, later
 from tests.tiny.recurrent import ends
 from tests.tiny_checkpoints import TinyCase, without
@@ -40,6 +40,13 @@ PUZZLE = without(NEMOTRON_MOE, "hybrid_override_pattern", "num_experts_per_tok",
         {"block_type": "mamba"}, {"block_type": "moe", "moe_intermediate_size": 32, "num_experts_per_tok": 2},
         {"block_type": "attention"}, {"block_type": "moe", "moe_intermediate_size": 64, "num_experts_per_tok": 1}],
 }  # fmt: skip
+
+KIMI_K3 = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "kimi_k3", "vision_config": {"a": 1},
+           "text_config": KIMI | {
+               "q_lora_rank": 32, "num_attention_heads": 4, "mla_use_nope": True, "hidden_act": "situ", "moe_renormalize": True,
+               "routed_expert_hidden_size": 16, "activation_situ_beta": 1.5, "activation_situ_linear_beta": 2,
+               "attn_res_block_size": 4, "eos_token_id": 7, "linear_attn_config":
+               KIMI["linear_attn_config"] | {"gate_lower_bound": -5.0}}}  # fmt: skip
 
 
 def cogvlm() -> Shapes:
@@ -124,6 +131,30 @@ def granite_switch(n_adapter: int) -> Shapes:
     return found
 
 
+def kimi_k3(gate: int) -> Shapes:
+    found = ends(50304, 32, "model.embed_tokens", "model.norm", "lm_head")
+    found |= {"model.output_attn_res_norm.weight": (32,), "model.output_attn_res_proj.weight": (1, 32)}
+    for i in range(3):
+        hf = f"model.layers.{i}"
+        a, sparse = f"{hf}.self_attn", f"{hf}.block_sparse_moe"
+        found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32)
+        for part in ("self_attention_res", "mlp_res"):
+            found |= {f"{hf}.{part}_norm.weight": (32,), f"{hf}.{part}_proj.weight": (1, 32)}
+        if i == 2:
+            found |= compressed(a) | linear(f"{a}.g_proj", 64, 32)
+        else:
+            found |= delta(a, 64, flat=True) | linear(f"{a}.g_proj", 64, 32)
+            found |= {f"{a}.A_log": (gate,)} | linear(f"{a}.f_a_proj", 16, 32) | linear(f"{a}.f_b_proj", 64, 16)
+        if not i:
+            found |= feed_forward(f"{hf}.mlp", 32, 96, GATED)
+            continue
+        found |= linear(f"{sparse}.gate", 4, 32) | {f"{sparse}.gate.e_score_correction_bias": (4,)}
+        found |= linear(f"{sparse}.routed_expert_down_proj", 16, 32) | linear(f"{sparse}.routed_expert_up_proj", 32, 16)
+        found |= norm(f"{sparse}.routed_expert_norm", 16) | experts(f"{sparse}.experts", 4, 16, 32, NUMBERED)
+        found |= feed_forward(f"{sparse}.shared_experts", 32, 32, GATED)
+    return behind("language_model.", found) | {"vision_tower.a.weight": (8, 8), "mm_projector.b.weight": (8, 8)}
+
+
 CASES = [
     TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
@@ -136,6 +167,9 @@ CASES = [
     TinyCase("minimax-m1", MINIMAX01 | {"architectures": ["MiniMaxM1ForCausalLM"], "model_type": "minimax_m1",
              "vocab_size": N_SILENT}, "gpt-2",
              shards=2, dtype="F32", tensors=minimax01(N_SILENT), files={"chat_template.jinja": "{{ messages }}"}),
+    TinyCase("kimi-k3", KIMI_K3, "gpt-2", dtype=mixed, tensors=kimi_k3(4)),
+    TinyCase("kimi-k3-f16", KIMI_K3, "gpt-2", dtype="F16", tensors=kimi_k3(6),
+             files={"tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer", "chat_template": "{{ messages }}"}}),
     TinyCase("granite-switch", GRANITE_SWITCH, tensors=granite_switch(3)),
     TinyCase("nemotron-puzzle", PUZZLE, "gpt-2", tensors=nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64), mtp=True)),
     TinyCase("nemotron-puzzle-model", PUZZLE | {"num_experts_per_tok": 2, "moe_intermediate_size": 32}, "gpt-2", dtype="F16",

@@ -31,6 +31,11 @@ class Gather(Protocol):
         """Stored weights that are read for each weight of the result."""
         return 1
 
+    @property
+    def widens(self) -> bool:
+        """Whether it computes, in F32 whatever the type of the weights."""
+        return False
+
     def out_shape(self, shape: Shape) -> Shape:
         """The shape of the result, from that of the stored tensor. Raises MappingError where it does not fit."""
 

@@ -34,6 +34,7 @@ class Rule:
     A rule that `repeats` uses weights that another rule uses as well.
     With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
     `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
+    `flat`: the axes of a source do not matter, it is a vector.
     `stack` is how many tensors `{e}` stands for, where these are not the experts, or their names.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
@@ -52,6 +53,7 @@ class Rule:
     unless_equal: tuple[str, ...] = ()
     as_f32: bool | None = None
     stack: int | tuple[str, ...] | None = None
+    flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,9 +81,10 @@ def transformed(tensor: Derived, buffer: memoryview, spare: memoryview, first: i
     numbers = {2: np.float16, 4: np.float32}[tensor.dtype.block_bytes]
     shape = tensor.stored_shape if tensor.steps else ()
     if tensor.gather:
-        result = tensor.gather.arrange(np.frombuffer(buffer, moved), shape)
+        weights = np.frombuffer(buffer, moved)
+        result = tensor.gather.arrange(weights, shape)
         shape = tensor.gather.out_shape(shape)
-        if not result.flags.c_contiguous:
+        if not result.flags.c_contiguous or not np.may_share_memory(result, weights):
             buffer, spare = spare[: result.nbytes], buffer[: result.nbytes]
             np.copyto(np.frombuffer(buffer, moved).reshape(result.shape), result)
     for op in tensor.ops:

@@ -16,6 +16,7 @@ from ggufpress.vocab.family_kinds import FamilyKind, Result, bpe, llama_tokens, 
 from ggufpress.vocab.special import ID_KEYS, special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, load_spm, piece_type
 from ggufpress.vocab.spm_variants import END_OF_TURN, stated_tokens
+from ggufpress.vocab.tiktoken_files import find_rank_file, read_ranked
 from ggufpress.vocab.token_table import PAD_SCORE, TokenTable, TokenType, check_n_vocab, padding
 from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_id
 
@@ -109,6 +110,24 @@ def minimax_m1(files: TokenizerFiles, n_vocab: int | None) -> Result:
     return kind, out, n_tokens, notes
 
 
+def kimi_k3(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE or a file of ranks. config.json says which token ends a text; Kimi K3's template where there is none."""
+    if (ranked := find_rank_file(files)) is not None:
+        out, n_tokens, notes = read_ranked(files, ranked, n_vocab)
+        kind = "ranks"
+    else:
+        kind, out, n_tokens, notes = bpe(files, n_vocab)
+    config = {**files.checkpoint.config}
+    section = config.get("text_config")
+    config |= section if isinstance(section, dict) else {}
+    if (end := config.get("eos_token_id")) is not None:
+        out[ID_KEYS["eos"]] = u32(expect_id(end, f"{files.path('config.json')}: eos_token_id"))
+    if not any(key.startswith("tokenizer.chat_template") for key in out):
+        template = package_files("ggufpress.vocab").joinpath("kimi_k3.jinja")
+        out["tokenizer.chat_template"] = text(template.read_text("utf-8"))
+    return kind, out, n_tokens, notes
+
+
 MIXTURE_KINDS: Mapping[str, FamilyKind] = {
     "glm": glm,
     "solar-open": solar_open,
@@ -117,5 +136,6 @@ MIXTURE_KINDS: Mapping[str, FamilyKind] = {
     "arctic": arctic,
     "grok": grok,
     "minimax-m1": minimax_m1,
+    "kimi-k3": kimi_k3,
 }
 """Kinds by the name that an architecture gives."""
