@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from tests.tiny.base import GPT2_VOCAB, config
 from tests.tiny.decoders import Shapes, feed_forward, linear, norm
-from tests.tiny.experts import mixed
+from tests.tiny.experts import ROUTED, mixed
 from tests.tiny.hybrids import KIMI, NEMOTRON_MOE, nemotron
 from tests.tiny.joined import behind, joined, under
 from tests.tiny.mixtures import GATED, NUMBERED, experts, later
+from tests.tiny.newer_experts import GLM_TOKENS
 from tests.tiny.recurrent import ends
 from tests.tiny_checkpoints import TinyCase, without
 
@@ -47,6 +48,16 @@ KIMI_K3 = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "k
                "routed_expert_hidden_size": 16, "activation_situ_beta": 1.5, "activation_situ_linear_beta": 2,
                "attn_res_block_size": 4, "eos_token_id": 7, "linear_attn_config":
                KIMI["linear_attn_config"] | {"gate_lower_bound": -5.0}}}  # fmt: skip
+
+INDEXED = {"index_n_heads": 2, "index_head_dim": 16, "index_topk": 8, "hc_mult": 4, "hc_eps": 1e-6}
+GLM5 = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next", "vision_config": {"a": 1},
+        "text_config": without(config("x", "glm5_next_text", **ROUTED, norm_topk_prob=True, routed_scaling_factor=2.5, num_hidden_layers=3, kv_lora_rank=32, q_lora_rank=32,
+                                      qk_nope_head_dim=16, qk_rope_head_dim=0, v_head_dim=16, head_dim=16, mla_use_nope=True,
+                                      index_kpool=4, hc_sinkhorn_iters=3, swiglu_limit=10.0, num_nextn_predict_layers=1,
+                                      layer_types=["linear_attention", "full_attention", "full_attention"],
+                                      indexer_types=["shared", "full", "shared"], linear_attn_config={
+                                          "num_heads": 4, "head_dim": 16, "short_conv_kernel_size": 4,
+                                          "gate_lower_bound": -5}), "architectures") | GPT2_VOCAB | INDEXED}  # fmt: skip
 
 
 def cogvlm() -> Shapes:
@@ -155,6 +166,41 @@ def kimi_k3(gate: int) -> Shapes:
     return behind("language_model.", found) | {"vision_tower.a.weight": (8, 8), "mm_projector.b.weight": (8, 8)}
 
 
+def streams(attn: str, ffn: str, n_row: int, n_scale: int) -> Shapes:
+    """The hyper-connections of four residual streams of 32 dimensions."""
+    shapes: Shapes = {"fn": (n_row, 128), "base": (n_row,), "scale": (n_scale,)}
+    return {f"{place}{part}": shape for place in (attn, ffn) for part, shape in shapes.items()}
+
+
+def indexer(a: str) -> Shapes:
+    hf = f"{a}.indexer"
+    return linear(f"{hf}.wq_b", 32, 32) | linear(f"{hf}.wk", 16, 32) | linear(f"{hf}.weights_proj", 2, 32) | norm(
+        f"{hf}.k_norm", 16, True)  # fmt: skip
+
+
+def glm5(n_later: int, pooled: tuple[int, ...]) -> Shapes:
+    found = ends(50304, 32, "model.embed_tokens", "model.norm", "lm_head")
+    for i in range(3 + n_later):
+        hf = f"model.layers.{i}"
+        a = f"{hf}.self_attn"
+        found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32)
+        if i < 3:
+            found |= streams(f"{hf}.hc_attn_", f"{hf}.hc_ffn_", 24, 3)
+        if i in pooled:
+            found |= indexer(a) | {f"{a}.indexer.index_kpool_compress_ape": (4, 16)}
+            found |= {f"{a}.indexer.index_kpool_compress_gate": (16, 32)}
+        if i:
+            found |= compressed(a, rotated=0)
+            found |= linear(f"{hf}.mlp.gate", 4, 32) | {f"{hf}.mlp.gate.e_score_correction_bias": (4,)}
+            found |= experts(f"{hf}.mlp.experts", 4, 32, 32) | feed_forward(f"{hf}.mlp.shared_experts", 32, 32, GATED)
+            continue
+        found |= delta(a, 64, flat=False) | feed_forward(f"{hf}.mlp", 32, 96, GATED)
+        for x in "fg":
+            found |= linear(f"{a}.{x}_a_proj", 16, 32) | linear(f"{a}.{x}_b_proj", 64, 16)
+    found |= later({"hidden_size": 32, "vocab_size": 50304}, range(3, 3 + n_later))
+    return under("model.", "model.language_model.", found) | {"model.visual.patch_embed.proj.weight": (8, 8)}
+
+
 CASES = [
     TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
@@ -170,6 +216,9 @@ CASES = [
     TinyCase("kimi-k3", KIMI_K3, "gpt-2", dtype=mixed, tensors=kimi_k3(4)),
     TinyCase("kimi-k3-f16", KIMI_K3, "gpt-2", dtype="F16", tensors=kimi_k3(6),
              files={"tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer", "chat_template": "{{ messages }}"}}),
+    TinyCase("glm5-mtp", GLM5, "gpt-2", files=GLM_TOKENS, dtype=mixed, tensors=glm5(1, (1, 3))),
+    TinyCase("glm5-no-mtp", GLM5 | {"text_config": without(GLM5["text_config"], "indexer_types") | {"swiglu_limit": 7.5}}, "gpt-2",
+             files=GLM_TOKENS, dtype="F16", tensors=glm5(0, (1, 2)), arguments=("--no-mtp",)),
     TinyCase("granite-switch", GRANITE_SWITCH, tensors=granite_switch(3)),
     TinyCase("nemotron-puzzle", PUZZLE, "gpt-2", tensors=nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64), mtp=True)),
     TinyCase("nemotron-puzzle-model", PUZZLE | {"num_experts_per_tok": 2, "moe_intermediate_size": 32}, "gpt-2", dtype="F16",

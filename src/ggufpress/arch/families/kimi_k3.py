@@ -157,7 +157,8 @@ def _metadata(config: Config, linear_config: Config, full: Sequence[int], n_laye
     keys[f"{NAME}.attention.key_length_mla"] = u32(config.integer("qk_nope_head_dim") + rotated)
     keys[f"{NAME}.attention.value_length_mla"] = u32(config.integer("v_head_dim"))
     keys |= needed(config, NAME, ("expert_feed_forward_length", "moe_intermediate_size"),
-                   ("expert_shared_count", "num_shared_experts"), ("leading_dense_block_count", "first_k_dense_replace"))  # fmt: skip
+                   ("expert_shared_count", "num_shared_experts"),
+                   ("leading_dense_block_count", "first_k_dense_replace"))  # fmt: skip
     keys[f"{NAME}.expert_weights_scale"] = f32(config.number("routed_scaling_factor"))
     keys[f"{NAME}.expert_weights_norm"] = flag(config.flag("moe_renormalize", default=False))
     if (latent := config.optional_integer("routed_expert_hidden_size")) is not None:
