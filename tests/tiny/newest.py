@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.tiny.base import GPT2_VOCAB, config
 from tests.tiny.decoders import Shapes, feed_forward, linear, norm
-from tests.tiny.experts import ROUTED, mixed
+from tests.tiny.experts import ROUTED, SCALED, mixed
 from tests.tiny.hybrids import KIMI, NEMOTRON_MOE, nemotron
 from tests.tiny.joined import behind, joined, under
 from tests.tiny.mixtures import GATED, NUMBERED, experts, later
-from tests.tiny.newer_experts import GLM_TOKENS
+from tests.tiny.newer_experts import GLM_TOKENS, tokens
 from tests.tiny.recurrent import ends
 from tests.tiny_checkpoints import TinyCase, without
 
@@ -51,13 +51,25 @@ KIMI_K3 = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "k
 
 INDEXED = {"index_n_heads": 2, "index_head_dim": 16, "index_topk": 8, "hc_mult": 4, "hc_eps": 1e-6}
 GLM5 = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next", "vision_config": {"a": 1},
-        "text_config": without(config("x", "glm5_next_text", **ROUTED, norm_topk_prob=True, routed_scaling_factor=2.5, num_hidden_layers=3, kv_lora_rank=32, q_lora_rank=32,
+        "text_config": without(config("x", "glm5_next_text", **(ROUTED | SCALED), num_hidden_layers=3, kv_lora_rank=32,
+                                      q_lora_rank=32,
                                       qk_nope_head_dim=16, qk_rope_head_dim=0, v_head_dim=16, head_dim=16, mla_use_nope=True,
                                       index_kpool=4, hc_sinkhorn_iters=3, swiglu_limit=10.0, num_nextn_predict_layers=1,
                                       layer_types=["linear_attention", "full_attention", "full_attention"],
                                       indexer_types=["shared", "full", "shared"], linear_attn_config={
                                           "num_heads": 4, "head_dim": 16, "short_conv_kernel_size": 4,
                                           "gate_lower_bound": -5}), "architectures") | GPT2_VOCAB | INDEXED}  # fmt: skip
+
+HY4 = config("HYV4ForCausalLM", "hy_v4", **(ROUTED | SCALED), kv_lora_rank=32, q_lora_rank=32, qk_nope_head_dim=16,
+             qk_rope_head_dim=8, v_head_dim=16, hc_magnitude=2, n_group=1, topk_group=1, swiglu_limit=10, head_dim=24,
+             indexer_types=["full", "shared"], num_nextn_predict_layers=1) | GPT2_VOCAB | INDEXED  # fmt: skip
+
+DOTS3 = config("Dots3NoteTextForCausalLM", "dots3_note_text", **(ROUTED | SCALED), kv_lora_rank=32, q_lora_rank=32,
+               qk_nope_head_dim=16, qk_rope_head_dim=8, v_head_dim=16, scoring_func="sigmoid", swa_num_attention_heads=2,
+               swa_qk_nope_head_dim=32, swa_qk_rope_head_dim=8, swa_v_head_dim=24, swa_kv_lora_rank=16, swa_q_lora_rank=32,
+               swa_head_dim=40, swa_rope_theta=1e4, sliding_window_size=64, head_dim=9, apply_mla_qkv_lora_rescale=True,
+               layer_types=["full_attention", "sliding_attention"]) | GPT2_VOCAB | INDEXED  # fmt: skip
+DOTS3_TOKENS = tokens("<|endofassistant|>")
 
 
 def cogvlm() -> Shapes:
@@ -201,6 +213,50 @@ def glm5(n_later: int, pooled: tuple[int, ...]) -> Shapes:
     return under("model.", "model.language_model.", found) | {"model.visual.patch_embed.proj.weight": (8, 8)}
 
 
+def hy4(choosing: tuple[int, ...]) -> Shapes:
+    found = ends(50304, 32, "model.embed_tokens", "model.norm", "lm_head")
+    found |= {
+        "model.hc_head.hc_head_fn": (4, 128),
+        "model.hc_head.hc_head_base": (4,),
+        "model.hc_head.hc_head_scale": (1,),
+    }
+    for i in range(2):
+        hf = f"model.layers.{i}"
+        a = f"{hf}.self_attn"
+        found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32) | compressed(a)
+        found |= streams(f"{hf}.hc_attn_layer.hc_pre.hc_", f"{hf}.hc_mlp_layer.hc_pre.hc_", 8, 2)
+        found |= linear(f"{a}.gate_proj", 64, 32) | {f"{a}.learnable_sink_param": (4,)}
+        found |= indexer(a) if i in choosing else {}
+        if not i:
+            found |= feed_forward(f"{hf}.mlp", 32, 96, GATED)
+            continue
+        found |= linear(f"{hf}.mlp.gate", 4, 32) | {f"{hf}.mlp.gate.e_score_correction_bias": (4,)}
+        found |= {f"{hf}.mlp.experts.gate_up_proj": (4, 64, 32), f"{hf}.mlp.experts.down_proj": (4, 32, 32)}
+        found |= feed_forward(f"{hf}.mlp.shared_experts", 32, 32, GATED)
+    return found | {"model.mtp_layers.0.input_layernorm.weight": (32,)}
+
+
+def dots3(predicting: bool) -> Shapes:
+    found = ends(50304, 32, "model.embed_tokens", "model.norm", "lm_head")
+    for i in range(2 + predicting):
+        hf = f"model.layers.{i}"
+        a, n_head = f"{hf}.self_attn", 2 if i else 4
+        found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32)
+        found |= linear(f"{a}.gate_proj", n_head, 32) | norm(f"{a}.k_rope_only_layernorm", 8)
+        if not i:
+            found |= compressed(a) | indexer(a) | feed_forward(f"{hf}.mlp", 32, 96, GATED)
+            continue
+        found |= linear(f"{a}.q_a_proj", 32, 32) | norm(f"{a}.q_a_layernorm", 32) | linear(f"{a}.q_b_proj", 2 * 40, 32)
+        found |= linear(f"{a}.kv_a_proj_with_mqa", 24, 32) | norm(f"{a}.kv_a_layernorm", 16)
+        found |= linear(f"{a}.kv_b_proj", 2 * 56, 16) | linear(f"{a}.o_proj", 32, 48)
+        found |= linear(f"{hf}.mlp.gate", 4, 32) | {f"{hf}.mlp.gate.e_score_correction_bias": (4,)}
+        found |= experts(f"{hf}.mlp.experts", 4, 32, 32) | feed_forward(f"{hf}.mlp.shared_experts", 32, 32, GATED)
+    if predicting:
+        found |= later({"hidden_size": 32, "vocab_size": 50304}, [2], head=False)
+        found |= linear("model.mtp.embed_tokens", 50304, 32)
+    return found
+
+
 CASES = [
     TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
@@ -217,8 +273,18 @@ CASES = [
     TinyCase("kimi-k3-f16", KIMI_K3, "gpt-2", dtype="F16", tensors=kimi_k3(6),
              files={"tokenizer_config.json": {"tokenizer_class": "GPT2Tokenizer", "chat_template": "{{ messages }}"}}),
     TinyCase("glm5-mtp", GLM5, "gpt-2", files=GLM_TOKENS, dtype=mixed, tensors=glm5(1, (1, 3))),
-    TinyCase("glm5-no-mtp", GLM5 | {"text_config": without(GLM5["text_config"], "indexer_types") | {"swiglu_limit": 7.5}}, "gpt-2",
+    TinyCase("glm5-no-mtp", GLM5 | {"text_config": without(GLM5["text_config"], "indexer_types", "swiglu_limit")}, "gpt-2",
              files=GLM_TOKENS, dtype="F16", tensors=glm5(0, (1, 2)), arguments=("--no-mtp",)),
+    TinyCase("hy4", HY4, "gpt-2", dtype=mixed, tensors=hy4((0,))),
+    TinyCase("hy4-layer-types", without(HY4, "indexer_types", "first_k_dense_replace", "swiglu_limit") | {
+        "layer_types": ["sparse_attention", "full_attention"], "mlp_layer_types": ["dense", "sparse"], "topk_group": 1,
+        "n_group": 2, "enable_lm_head_fp32": True}, "gpt-2", dtype="F16", tensors=hy4((0,))),
+    TinyCase("dots3-mtp", DOTS3, "gpt-2", files=DOTS3_TOKENS, dtype=mixed, tensors=dots3(True)),
+    TinyCase("dots3-vision", without(DOTS3, "apply_mla_qkv_lora_rescale") | {
+        "architectures": ["Dots3NoteForConditionalGeneration"], "vision_config": {"a": 1}}, "gpt-2",
+        files=DOTS3_TOKENS, dtype="F16",
+        tensors=behind("language_model.", dots3(False)) | {"vision_encoder.patch_embed.proj.weight": (8, 8),
+                                                           "audio_encoder.adapter.fc1.weight": (8, 8)}),
     TinyCase("granite-switch", GRANITE_SWITCH, tensors=granite_switch(3)),
     TinyCase("nemotron-puzzle", PUZZLE, "gpt-2", tensors=nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64), mtp=True)),
     TinyCase("nemotron-puzzle-model", PUZZLE | {"num_experts_per_tok": 2, "moe_intermediate_size": 32}, "gpt-2", dtype="F16",

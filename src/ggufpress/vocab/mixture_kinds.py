@@ -36,6 +36,11 @@ def solar_open(files: TokenizerFiles, n_vocab: int | None) -> Result:
     return bpe(files, n_vocab, fixed=fixed)
 
 
+def dots3(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE; <|endofassistant|> ends a turn."""
+    return bpe(files, n_vocab, fixed={"eot": "<|endofassistant|>"})
+
+
 def laguna(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE; </assistant> is a control token, and of several tokens that end a text one that begins none a turn."""
     table, pre, notes = read_bpe(files, n_vocab)
@@ -131,6 +136,7 @@ def kimi_k3(files: TokenizerFiles, n_vocab: int | None) -> Result:
 MIXTURE_KINDS: Mapping[str, FamilyKind] = {
     "glm": glm,
     "solar-open": solar_open,
+    "dots3": dots3,
     "laguna": laguna,
     "qwen3-omni": qwen3_omni,
     "arctic": arctic,

@@ -142,7 +142,8 @@ def _metadata(config: Config, linear_config: Config, full: Sequence[int], n_laye
     )
     keys[f"{NAME}.hyper_connection.epsilon"] = f32(config.number("hc_eps"))
     keys |= needed(config, NAME, ("leading_dense_block_count", "first_k_dense_replace"),
-                   ("expert_feed_forward_length", "moe_intermediate_size"), ("expert_shared_count", "n_shared_experts"))  # fmt: skip
+                   ("expert_feed_forward_length", "moe_intermediate_size"),
+                   ("expert_shared_count", "n_shared_experts"))  # fmt: skip
     keys[f"{NAME}.expert_weights_scale"] = f32(config.number("routed_scaling_factor"))
     keys[f"{NAME}.expert_weights_norm"] = flag(config.flag("norm_topk_prob", default=False))
     if (limit := config.optional_number("swiglu_limit")) is not None:
