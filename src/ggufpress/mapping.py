@@ -68,7 +68,8 @@ class Derived:
         """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
         types = {stored_type(ref) for ref in self.sources}
         computed = BF16 in types and any(op.arithmetic for op in self.ops)
-        if len(types) != 1 or computed or any(isinstance(op, Measuring) for op in self.ops):
+        widened = any(step.widens or isinstance(step, Measuring) for step in self.steps)
+        if len(types) != 1 or computed or widened:
             return F32
         return types.pop()
 
@@ -237,6 +238,9 @@ def _dropped(arch: Arch, index: Iterable[str], taken: set[str]) -> Iterator[tupl
 
 
 def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
+    rule = instance.rule
+    if rule.flat:
+        refs = [replace(ref, shape=(prod(ref.shape),)) for ref in refs]
     for ref in refs:
         if ref.dtype not in SOURCE_TYPES:
             raise UnsupportedError(
@@ -245,7 +249,6 @@ def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
             )
         if ref.shape != refs[0].shape:
             raise MappingError(f"{ref.name} has shape {list(ref.shape)}, {refs[0].name} has {list(refs[0].shape)}")
-    rule = instance.rule
     stacked = stacked_shape([ref.shape for ref in refs])
     if 0 in stacked:
         raise MappingError(f"{refs[0].name} is empty: its shape is {list(refs[0].shape)}")

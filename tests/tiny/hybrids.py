@@ -275,11 +275,11 @@ def kimi() -> Shapes:
     return found
 
 
-def nemotron(pattern: str, n_vocab: int, mtp: bool = False) -> Shapes:
+def nemotron(pattern: str, n_vocab: int, mtp: bool = False, experts_of: tuple[int, ...] = ()) -> Shapes:
     found = r.ends(n_vocab, 32, "backbone.embeddings", "backbone.norm_f", "lm_head")
     for i, kind in enumerate(pattern):
         hf = f"backbone.layers.{i}"
-        found |= norm(f"{hf}.norm", 32) | nemotron_mixer(f"{hf}.mixer", kind)
+        found |= norm(f"{hf}.norm", 32) | nemotron_mixer(f"{hf}.mixer", kind, experts_of[i] if experts_of else 32)
     if mtp:
         for name in ("norm", "enorm", "hnorm"):
             found |= norm(f"mtp.layers.0.{name}", 32)
@@ -289,7 +289,7 @@ def nemotron(pattern: str, n_vocab: int, mtp: bool = False) -> Shapes:
     return found
 
 
-def nemotron_mixer(hf: str, kind: str) -> Shapes:
+def nemotron_mixer(hf: str, kind: str, n_ff: int = 32) -> Shapes:
     if kind == "M":
         return r.mamba2(hf, 32, 128, 8, 8, 2)
     if kind == "*":
@@ -297,7 +297,7 @@ def nemotron_mixer(hf: str, kind: str) -> Shapes:
     if kind == "-":
         return linear(f"{hf}.up_proj", 96, 32) | linear(f"{hf}.down_proj", 32, 96)
     found = linear(f"{hf}.gate", 4, 32) | {f"{hf}.gate.e_score_correction_bias": (4,)}
-    found |= experts(f"{hf}.experts", 4, 16, 32, "up_proj down_proj")
+    found |= experts(f"{hf}.experts", 4, 16, n_ff, "up_proj down_proj")
     found |= linear(f"{hf}.fc1_latent_proj", 16, 32) | linear(f"{hf}.fc2_latent_proj", 32, 16)
     return found | feed_forward(f"{hf}.shared_experts", 32, 48, "up_proj down_proj")
 

@@ -16,6 +16,7 @@ from ggufpress.gguf.values import Value
 LAYER = "{i}"
 EXPERT = "{e}"
 ALL_BELOW = ".*"
+SILENT_TOKENS = "tokenizer.ggml.suppress_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Rule:
     A rule that `repeats` uses weights that another rule uses as well.
     With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
     `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
+    `flat`: the axes of a source do not matter, it is a vector.
     `stack` is how many tensors `{e}` stands for, where these are not the experts, or their names.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
@@ -51,6 +53,7 @@ class Rule:
     unless_equal: tuple[str, ...] = ()
     as_f32: bool | None = None
     stack: int | tuple[str, ...] | None = None
+    flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Arch:
     `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py);
     `endings` is the same for what they may end with.
     `n_token_types` is written with the vocabularies of encoders; `first_vocab_keys` before all that the files say.
+    `silent` is an embedding: rows of zeros behind the tokenizer's own tokens are those of SILENT_TOKENS in `metadata`.
+    `generation` holds keys of token ids, and where generation_config.json may hold each; they come last in `metadata`.
     `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
@@ -122,5 +127,7 @@ class Arch:
     classifier_pooling: str | None = None
     n_token_types: int | None = None
     first_vocab_keys: tuple[tuple[str, Value], ...] = ()
+    silent: str | None = None
+    generation: tuple[tuple[str, str], ...] = ()
     stored: tuple[Stored, ...] = ()
     leading: tuple[tuple[str, Value], ...] = ()

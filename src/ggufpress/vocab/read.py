@@ -27,7 +27,7 @@ from ggufpress.vocab.tokenizer_files import TokenizerFiles
 CODE_LLAMA_N_VOCAB = 32016
 CODE_LLAMA_IDS = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010}
 GRANITE_N_VOCAB = 49152
-OWN_RANKS = ("llama", "hunyuan", "hunyuan-eod")
+OWN_RANKS = ("llama", "hunyuan", "hunyuan-eod", "kimi-k3")
 """Kinds that have their own way with a file of ranks."""
 
 
