@@ -155,10 +155,7 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     if problems:
         raise _failed(checkpoint, arch, problems)
 
-    constants = [
-        Derived(c.target, (len(c.values),), constant=struct.pack(f"<{len(c.values)}f", *c.values))
-        for c in arch.constants
-    ]
+    constants = [Derived(c.target, (len(c.values),), constant=_packed(c.values)) for c in arch.constants]
     ordered = [derived[target] for target in _converter_order(made, index)]
     return TensorMap(
         (*constants, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
@@ -237,8 +234,14 @@ def _dropped(arch: Arch, index: Iterable[str], taken: set[str]) -> Iterator[tupl
                 yield name, MEDIA_REASON
 
 
+def _packed(values: tuple[float, ...]) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
 def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
     rule = instance.rule
+    if rule.values is not None:
+        return Derived(instance.target, (len(rule.values),), constant=_packed(rule.values))
     if rule.flat:
         refs = [replace(ref, shape=(prod(ref.shape),)) for ref in refs]
     for ref in refs:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.tiny.base import GPT2_VOCAB, config
-from tests.tiny.decoders import Shapes, feed_forward, linear, norm
+from tests.tiny.decoders import Shapes, decoder, feed_forward, linear, norm
 from tests.tiny.experts import ROUTED, SCALED, mixed
 from tests.tiny.hybrids import KIMI, NEMOTRON_MOE, nemotron
 from tests.tiny.joined import behind, joined, under
 from tests.tiny.mixtures import GATED, NUMBERED, experts, later
+from tests.tiny.more_dense import AROUND
 from tests.tiny.newer_experts import GLM_TOKENS, tokens
 from tests.tiny.recurrent import ends
 from tests.tiny_checkpoints import TinyCase, without
@@ -70,6 +73,14 @@ DOTS3 = config("Dots3NoteTextForCausalLM", "dots3_note_text", **(ROUTED | SCALED
                swa_head_dim=40, swa_rope_theta=1e4, sliding_window_size=64, head_dim=9, apply_mla_qkv_lora_rescale=True,
                layer_types=["full_attention", "sliding_attention"]) | GPT2_VOCAB | INDEXED  # fmt: skip
 DOTS3_TOKENS = tokens("<|endofassistant|>")
+
+MUSE: dict[str, Any] = {
+    "architectures": ["MuseGlimmerForConditionalGeneration"], "model_type": "muse_glimmer", "text_config": without(config(
+        "x", "muse_glimmer_text", head_dim=16, qk_scale_factor=3.5, final_logit_softcapping=30, output_multiplier=0.25,
+        sliding_window=64, layer_types=["sliding_attention", "full_attention"]), "architectures") | GPT2_VOCAB}  # fmt: skip
+INTERN: dict[str, Any] = {
+    "architectures": ["InternS1ForConditionalGeneration"], "model_type": "interns1", "text_config": config(
+        "Qwen3ForCausalLM", "qwen3", head_dim=16) | GPT2_VOCAB}  # fmt: skip
 
 
 def cogvlm() -> Shapes:
@@ -257,6 +268,20 @@ def dots3(predicting: bool) -> Shapes:
     return found
 
 
+def muse() -> Shapes:
+    found = decoder(MUSE["text_config"], norms=AROUND)
+    return under(
+        "model.",
+        "model.language_model.",
+        found | {f"model.layers.{i}.self_attn.gate_proj.weight": (64, 32) for i in range(2)},
+    ) | {"model.vision_adapter.fc1.weight": (8, 8)}
+
+
+def intern() -> Shapes:
+    found = behind("language_model.", decoder(INTERN["text_config"], qk_norm="head"))
+    return found | {"model.vision_tower.a.weight": (8, 8)}
+
+
 CASES = [
     TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
@@ -285,6 +310,12 @@ CASES = [
         files=DOTS3_TOKENS, dtype="F16",
         tensors=behind("language_model.", dots3(False)) | {"vision_encoder.patch_embed.proj.weight": (8, 8),
                                                            "audio_encoder.adapter.fc1.weight": (8, 8)}),
+    TinyCase("muse-glimmer", MUSE, "gpt-2", files=tokens("<|eot|>"), tensors=muse()),
+    TinyCase("muse-glimmer-no-eot", MUSE, "gpt-2", dtype="F16", tensors=muse(), files={
+        "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<|endoftext|>"}}),
+    TinyCase("interns1", INTERN, "gpt-2", tensors=intern()),
+    TinyCase("interns1-no-bos", INTERN | {"text_config": without(INTERN["text_config"], "bos_token_id")}, "gpt-2",
+             tensors=intern(), files={"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}),
     TinyCase("granite-switch", GRANITE_SWITCH, tensors=granite_switch(3)),
     TinyCase("nemotron-puzzle", PUZZLE, "gpt-2", tensors=nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64), mtp=True)),
     TinyCase("nemotron-puzzle-model", PUZZLE | {"num_experts_per_tok": 2, "moe_intermediate_size": 32}, "gpt-2", dtype="F16",
