@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from ggufpress.arch.beside import tensors_beside
 from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Measuring, Op, Shape, compose, stacked_shape
 from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
@@ -156,9 +157,13 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
         raise _failed(checkpoint, arch, problems)
 
     constants = [Derived(c.target, (len(c.values),), constant=_packed(c.values)) for c in arch.constants]
+    beside = [
+        _derive(_Instance(Rule(b.target, b.source), b.target, (b.source,), None), [ref])
+        for b, ref in tensors_beside(checkpoint, arch)
+    ]
     ordered = [derived[target] for target in _converter_order(made, index)]
     return TensorMap(
-        (*constants, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
+        (*constants, *beside, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
     )
 
 

@@ -322,6 +322,9 @@ CASES = [
     TinyCase("lfm2-both-ways", without(LFM2, "rms_norm_eps", "block_ff_dim", "theta")
              | {"architectures": ["Lfm2BidirectionalModel"], "block_auto_adjust_ff_dim": False, "is_causal": False}, "gpt-2",
              files=POOLED, dtype="F32", tensors=lfm2(96, "")),
+    TinyCase("lfm2-dense-behind", without(LFM2, "rms_norm_eps", "block_ff_dim", "theta")
+             | {"architectures": ["Lfm2Model"], "block_auto_adjust_ff_dim": False}, "gpt-2", files=POOLED,
+             tensors=lfm2(96, "") | {"1_Dense/model.safetensors:linear.weight": (24, 32)}),
     TinyCase("lfm2-moe", LFM2_MOE, "gpt-2", tensors=lfm2(96, n_expert=4)),
     TinyCase("qwen3-next-mtp", QWEN3_NEXT, "gpt-2", tensors=qwen_next(QWEN3_NEXT, "lf", True, "mtp", head="lm_head")),
     TinyCase("qwen3.5-vision-mtp", QWEN35, "gpt-2", tensors=VISION | qwen_next(

@@ -93,6 +93,19 @@ class Stored:
     default: Value | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The tensor `source` of another file of the checkpoint, where there is such a file. It is written before all others.
+
+    `rows_key` holds its number of rows, before the keys about the model in general.
+    """
+
+    target: str
+    file: str
+    source: str
+    rows_key: str
+
+
 @dataclass(frozen=True)
 class Arch:
     """The description of one checkpoint's architecture.
@@ -132,4 +145,5 @@ class Arch:
     silent: str | None = None
     generation: tuple[tuple[str, str], ...] = ()
     stored: tuple[Stored, ...] = ()
+    beside: tuple[Beside, ...] = ()
     leading: tuple[tuple[str, Value], ...] = ()
