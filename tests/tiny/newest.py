@@ -82,6 +82,11 @@ INTERN: dict[str, Any] = {
     "architectures": ["InternS1ForConditionalGeneration"], "model_type": "interns1", "text_config": config(
         "Qwen3ForCausalLM", "qwen3", head_dim=16) | GPT2_VOCAB}  # fmt: skip
 
+WAV = {"architectures": ["WavTokenizerDec"], "hidden_size": 66, "n_embd_features": 32, "n_ff": 96, "vocab_size": 2048,
+       "n_head": 1, "layer_norm_epsilon": 1e-6, "group_norm_epsilon": 1e-6, "group_norm_groups": 32,
+       "max_position_embeddings": 8192, "n_layer": 2, "posnet": {"n_embd": 64, "n_layer": 2},
+       "convnext": {"n_embd": 64, "n_layer": 2}}  # fmt: skip
+
 
 def cogvlm() -> Shapes:
     found: Shapes = {}
@@ -282,6 +287,28 @@ def intern() -> Shapes:
     return found | {"model.vision_tower.a.weight": (8, 8)}
 
 
+def wavtokenizer() -> Shapes:
+    b = "backbone"
+    found: Shapes = {"token_embd.weight": (2048, 32), f"{b}.embed.weight": (64, 32, 7), f"{b}.embed.bias": (64, 1)}
+    for name in ("norm", "final_layer_norm"):
+        found |= norm(f"{b}.{name}", 64, True)
+    for part in ("norm1", "norm2"):
+        found |= {f"{b}.posnet.0.{part}.weight": (64, 1), f"{b}.posnet.0.{part}.bias": (64, 1)}
+    for part in ("conv1", "conv2"):
+        found |= {f"{b}.posnet.0.{part}.weight": (64, 64, 3), f"{b}.posnet.0.{part}.bias": (64, 1)}
+    for part in ("q", "k", "v", "proj_out"):
+        found |= {f"{b}.posnet.1.{part}.weight": (64, 64, 1), f"{b}.posnet.1.{part}.bias": (64, 1)}
+    found |= {f"{b}.posnet.1.norm.weight": (64, 1), f"{b}.posnet.1.norm.bias": (64, 1)}
+    for i in range(2):
+        hf = f"{b}.convnext.{i}"
+        found |= {f"{hf}.dwconv.weight": (64, 1, 7), f"{hf}.dwconv.bias": (64, 1), f"{hf}.gamma.weight": (64,)}
+        found |= (
+            norm(f"{hf}.norm", 64, True) | linear(f"{hf}.pwconv1", 96, 64, True) | linear(f"{hf}.pwconv2", 64, 96, True)
+        )
+    found |= linear("head.out", 66, 64, True)
+    return found | {f"quantizer._codebook.{name}": (8,) for name in ("cluster_size", "embed_avg", "inited")}
+
+
 CASES = [
     TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
@@ -316,6 +343,7 @@ CASES = [
     TinyCase("interns1", INTERN, "gpt-2", tensors=intern()),
     TinyCase("interns1-no-bos", INTERN | {"text_config": without(INTERN["text_config"], "bos_token_id")}, "gpt-2",
              tensors=intern(), files={"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}),
+    TinyCase("wavtokenizer", WAV, "none", tensors=wavtokenizer()),
     TinyCase("granite-switch", GRANITE_SWITCH, tensors=granite_switch(3)),
     TinyCase("nemotron-puzzle", PUZZLE, "gpt-2", tensors=nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64), mtp=True)),
     TinyCase("nemotron-puzzle-model", PUZZLE | {"num_experts_per_tok": 2, "moe_intermediate_size": 32}, "gpt-2", dtype="F16",

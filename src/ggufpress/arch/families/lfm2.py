@@ -20,7 +20,7 @@ from ggufpress.arch.decoder import GATING, block_count, decoder_metadata
 from ggufpress.arch.experts import GATE_DOWN_UP, in_layers, router, score_bias, stacks
 from ggufpress.arch.gather import Reshape
 from ggufpress.arch.layers import BLK, Sizes, linear, sizes
-from ggufpress.arch.spec import Arch, Beside, Rule
+from ggufpress.arch.spec import Arch, Beside, Drop, Rule
 from ggufpress.gguf.values import Value, ValueType, array, f32, flag, u32
 
 CLASSES = ("Lfm2ForCausalLM", "LFM2ForCausalLM", "Lfm2Model", "Lfm2BidirectionalModel", "Lfm2MoeForCausalLM")
@@ -52,6 +52,7 @@ CONFIG_CLASSES = {
     }, refuses=takes_any_rope, renames_type=False, fills_kv_heads=False, derives=_derived),
 }  # fmt: skip
 
+AUDIO_PARTS = ("depthformer.*", "depth_linear.*", "depth_embeddings.*", "codebook_offsets")
 DENSE = Beside("dense_2.weight", "1_Dense/model.safetensors", "linear.weight", "lfm2.embedding_length_out")
 
 
@@ -98,6 +99,8 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *(_sparse(config, s, n_expert) if moe else _dense(s.n_embd, adjusted(config), f"{hf}.feed_forward")),
         ),
         pooled=bare,
+        prefixes=(("lfm.", "model."),),
+        drops=tuple(Drop(part, "it belongs to the audio part") for part in AUDIO_PARTS),
         beside=(DENSE,) if bare else (),
     )
 
