@@ -214,13 +214,13 @@ def make(case: TinyCase, parent: Path) -> Path:
     tensors = {}
     for name, shape in shapes(case).items():
         dtype = case.dtype if isinstance(case.dtype, str) else case.dtype(name)
-        content = (dtype, shape, stored(weights(f"{case.name}/{name}", shape), dtype))
+        tensor = (dtype, shape, stored(weights(f"{case.name}/{name}", shape), dtype))
         if ":" in name:
             file, own = name.split(":")
             (folder / file).parent.mkdir(exist_ok=True)
-            write_safetensors(folder / file, {own: content})
+            write_safetensors(folder / file, {own: tensor})
         else:
-            tensors[name] = content
+            tensors[name] = tensor
     write_shards(folder, tensors, case.shards)
     return folder
 
