@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from ggufpress.arch.beside import tensors_beside
 from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Measuring, Op, Shape, compose, stacked_shape
 from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
@@ -155,13 +156,14 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     if problems:
         raise _failed(checkpoint, arch, problems)
 
-    constants = [
-        Derived(c.target, (len(c.values),), constant=struct.pack(f"<{len(c.values)}f", *c.values))
-        for c in arch.constants
+    constants = [Derived(c.target, (len(c.values),), constant=_packed(c.values)) for c in arch.constants]
+    beside = [
+        _derive(_Instance(Rule(b.target, b.source), b.target, (b.source,), None), [ref])
+        for b, ref in tensors_beside(checkpoint, arch)
     ]
     ordered = [derived[target] for target in _converter_order(made, index)]
     return TensorMap(
-        (*constants, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
+        (*constants, *beside, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
     )
 
 
@@ -237,8 +239,14 @@ def _dropped(arch: Arch, index: Iterable[str], taken: set[str]) -> Iterator[tupl
                 yield name, MEDIA_REASON
 
 
+def _packed(values: tuple[float, ...]) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
 def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
     rule = instance.rule
+    if rule.values is not None:
+        return Derived(instance.target, (len(rule.values),), constant=_packed(rule.values))
     if rule.flat:
         refs = [replace(ref, shape=(prod(ref.shape),)) for ref in refs]
     for ref in refs:

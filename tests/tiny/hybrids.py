@@ -322,6 +322,18 @@ CASES = [
     TinyCase("lfm2-both-ways", without(LFM2, "rms_norm_eps", "block_ff_dim", "theta")
              | {"architectures": ["Lfm2BidirectionalModel"], "block_auto_adjust_ff_dim": False, "is_causal": False}, "gpt-2",
              files=POOLED, dtype="F32", tensors=lfm2(96, "")),
+    TinyCase("lfm2-dense-behind", without(LFM2, "rms_norm_eps", "block_ff_dim", "theta")
+             | {"architectures": ["Lfm2Model"], "block_auto_adjust_ff_dim": False}, "gpt-2", files=POOLED,
+             tensors=lfm2(96, "") | {"1_Dense/model.safetensors:linear.weight": (24, 32)}),
+    TinyCase("lfm2-audio-model", {"architectures": ["Lfm2AudioForConditionalGeneration"], "model_type": "lfm2_audio", "lfm":
+             LFM2 | {"layer_types": ["conv", "full_attention", "conv"], "norm_eps": 1e-5, "block_auto_adjust_ff_dim": True,
+             "block_ffn_dim_multiplier": 1.0}}, "gpt-2", tensors=r.behind_lfm(lfm2(80)) | {
+                 "conformer.layers.0.a.weight": (8, 8), "depthformer.layers.0.a.weight": (8, 8), "depth_linear.weight": (8, 8),
+                 "audio_adapter.model.0.weight": (8,), "depth_embeddings.0.a.weight": (8, 8), "codebook_offsets": (8,)}),
+    TinyCase("lfm2-audio-tokenizer", without(LFM2, "rms_norm_eps", "theta") | {
+        "architectures": ["Lfm25AudioTokenizer"], "sliding_window": 30, "output_size": 66}, "none", tensors={
+            name: shape for name, shape in r.behind_lfm(lfm2(80)).items() if "embed_tokens" not in name}
+            | linear("lin", 66, 32, True) | {"istft.window": (16,), "emb.emb.weight": (16, 32)}),
     TinyCase("lfm2-moe", LFM2_MOE, "gpt-2", tensors=lfm2(96, n_expert=4)),
     TinyCase("qwen3-next-mtp", QWEN3_NEXT, "gpt-2", tensors=qwen_next(QWEN3_NEXT, "lf", True, "mtp", head="lm_head")),
     TinyCase("qwen3.5-vision-mtp", QWEN35, "gpt-2", tensors=VISION | qwen_next(

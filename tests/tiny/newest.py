@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.tiny.base import GPT2_VOCAB, config
-from tests.tiny.decoders import Shapes, feed_forward, linear, norm
+from tests.tiny.decoders import Shapes, decoder, feed_forward, linear, norm
 from tests.tiny.experts import ROUTED, SCALED, mixed
 from tests.tiny.hybrids import KIMI, NEMOTRON_MOE, nemotron
 from tests.tiny.joined import behind, joined, under
 from tests.tiny.mixtures import GATED, NUMBERED, experts, later
+from tests.tiny.more_dense import AROUND
 from tests.tiny.newer_experts import GLM_TOKENS, tokens
 from tests.tiny.recurrent import ends
 from tests.tiny_checkpoints import TinyCase, without
@@ -42,7 +45,7 @@ PUZZLE = without(NEMOTRON_MOE, "hybrid_override_pattern", "num_experts_per_tok",
         {"block_type": "attention"}, {"block_type": "moe", "moe_intermediate_size": 64, "num_experts_per_tok": 1}],
 }  # fmt: skip
 
-KIMI_K3 = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "kimi_k3", "vision_config": {"a": 1},
+KIMI_K3: dict[str, Any] = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "kimi_k3", "vision_config": {"a": 1},
            "text_config": KIMI | {
                "q_lora_rank": 32, "num_attention_heads": 4, "mla_use_nope": True, "hidden_act": "situ", "moe_renormalize": True,
                "routed_expert_hidden_size": 16, "activation_situ_beta": 1.5, "activation_situ_linear_beta": 2,
@@ -50,7 +53,7 @@ KIMI_K3 = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "k
                KIMI["linear_attn_config"] | {"gate_lower_bound": -5.0}}}  # fmt: skip
 
 INDEXED = {"index_n_heads": 2, "index_head_dim": 16, "index_topk": 8, "hc_mult": 4, "hc_eps": 1e-6}
-GLM5 = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next", "vision_config": {"a": 1},
+GLM5: dict[str, Any] = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next", "vision_config": {"a": 1},
         "text_config": without(config("x", "glm5_next_text", **(ROUTED | SCALED), num_hidden_layers=3, kv_lora_rank=32,
                                       q_lora_rank=32,
                                       qk_nope_head_dim=16, qk_rope_head_dim=0, v_head_dim=16, head_dim=16, mla_use_nope=True,
@@ -70,6 +73,19 @@ DOTS3 = config("Dots3NoteTextForCausalLM", "dots3_note_text", **(ROUTED | SCALED
                swa_head_dim=40, swa_rope_theta=1e4, sliding_window_size=64, head_dim=9, apply_mla_qkv_lora_rescale=True,
                layer_types=["full_attention", "sliding_attention"]) | GPT2_VOCAB | INDEXED  # fmt: skip
 DOTS3_TOKENS = tokens("<|endofassistant|>")
+
+MUSE: dict[str, Any] = {
+    "architectures": ["MuseGlimmerForConditionalGeneration"], "model_type": "muse_glimmer", "text_config": without(config(
+        "x", "muse_glimmer_text", head_dim=16, qk_scale_factor=3.5, final_logit_softcapping=30, output_multiplier=0.25,
+        sliding_window=64, layer_types=["sliding_attention", "full_attention"]), "architectures") | GPT2_VOCAB}  # fmt: skip
+INTERN: dict[str, Any] = {
+    "architectures": ["InternS1ForConditionalGeneration"], "model_type": "interns1", "text_config": config(
+        "Qwen3ForCausalLM", "qwen3", head_dim=16) | GPT2_VOCAB}  # fmt: skip
+
+WAV = {"architectures": ["WavTokenizerDec"], "hidden_size": 66, "n_embd_features": 32, "n_ff": 96, "vocab_size": 2048,
+       "n_head": 1, "layer_norm_epsilon": 1e-6, "group_norm_epsilon": 1e-6, "group_norm_groups": 32,
+       "max_position_embeddings": 8192, "n_layer": 2, "posnet": {"n_embd": 64, "n_layer": 2},
+       "convnext": {"n_embd": 64, "n_layer": 2}}  # fmt: skip
 
 
 def cogvlm() -> Shapes:
@@ -257,6 +273,42 @@ def dots3(predicting: bool) -> Shapes:
     return found
 
 
+def muse() -> Shapes:
+    found = decoder(MUSE["text_config"], norms=AROUND)
+    return under(
+        "model.",
+        "model.language_model.",
+        found | {f"model.layers.{i}.self_attn.gate_proj.weight": (64, 32) for i in range(2)},
+    ) | {"model.vision_adapter.fc1.weight": (8, 8)}
+
+
+def intern() -> Shapes:
+    found = behind("language_model.", decoder(INTERN["text_config"], qk_norm="head"))
+    return found | {"model.vision_tower.a.weight": (8, 8)}
+
+
+def wavtokenizer() -> Shapes:
+    b = "backbone"
+    found: Shapes = {"token_embd.weight": (2048, 32), f"{b}.embed.weight": (64, 32, 7), f"{b}.embed.bias": (64, 1)}
+    for name in ("norm", "final_layer_norm"):
+        found |= norm(f"{b}.{name}", 64, True)
+    for part in ("norm1", "norm2"):
+        found |= {f"{b}.posnet.0.{part}.weight": (64, 1), f"{b}.posnet.0.{part}.bias": (64, 1)}
+    for part in ("conv1", "conv2"):
+        found |= {f"{b}.posnet.0.{part}.weight": (64, 64, 3), f"{b}.posnet.0.{part}.bias": (64, 1)}
+    for part in ("q", "k", "v", "proj_out"):
+        found |= {f"{b}.posnet.1.{part}.weight": (64, 64, 1), f"{b}.posnet.1.{part}.bias": (64, 1)}
+    found |= {f"{b}.posnet.1.norm.weight": (64, 1), f"{b}.posnet.1.norm.bias": (64, 1)}
+    for i in range(2):
+        hf = f"{b}.convnext.{i}"
+        found |= {f"{hf}.dwconv.weight": (64, 1, 7), f"{hf}.dwconv.bias": (64, 1), f"{hf}.gamma.weight": (64,)}
+        found |= (
+            norm(f"{hf}.norm", 64, True) | linear(f"{hf}.pwconv1", 96, 64, True) | linear(f"{hf}.pwconv2", 64, 96, True)
+        )
+    found |= linear("head.out", 66, 64, True)
+    return found | {f"quantizer._codebook.{name}": (8,) for name in ("cluster_size", "embed_avg", "inited")}
+
+
 CASES = [
     TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
@@ -285,6 +337,13 @@ CASES = [
         files=DOTS3_TOKENS, dtype="F16",
         tensors=behind("language_model.", dots3(False)) | {"vision_encoder.patch_embed.proj.weight": (8, 8),
                                                            "audio_encoder.adapter.fc1.weight": (8, 8)}),
+    TinyCase("muse-glimmer", MUSE, "gpt-2", files=tokens("<|eot|>"), tensors=muse()),
+    TinyCase("muse-glimmer-no-eot", MUSE, "gpt-2", dtype="F16", tensors=muse(), files={
+        "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<|endoftext|>"}}),
+    TinyCase("interns1", INTERN, "gpt-2", tensors=intern()),
+    TinyCase("interns1-no-bos", INTERN | {"text_config": without(INTERN["text_config"], "bos_token_id")}, "gpt-2",
+             tensors=intern(), files={"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}),
+    TinyCase("wavtokenizer", WAV, "none", tensors=wavtokenizer()),
     TinyCase("granite-switch", GRANITE_SWITCH, tensors=granite_switch(3)),
     TinyCase("nemotron-puzzle", PUZZLE, "gpt-2", tensors=nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64), mtp=True)),
     TinyCase("nemotron-puzzle-model", PUZZLE | {"num_experts_per_tok": 2, "moe_intermediate_size": 32}, "gpt-2", dtype="F16",

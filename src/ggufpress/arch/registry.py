@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from ggufpress.arch import families
+from ggufpress.arch.beside import beside_metadata
 from ggufpress.arch.config import Config
 from ggufpress.arch.families import mamba
 from ggufpress.arch.generation import generation_metadata
@@ -66,6 +67,8 @@ def describe(checkpoint: Checkpoint) -> Arch:
     arch = describe_class(config, hf_class)
     if arch.stored:
         arch = replace(arch, leading=stored_metadata(checkpoint, arch))
+    if arch.beside:
+        arch = replace(arch, leading=arch.leading + beside_metadata(checkpoint, arch))
     if arch.generation:
         arch = replace(arch, metadata=arch.metadata + generation_metadata(checkpoint, arch.generation))
     if arch.pooled:

@@ -34,6 +34,7 @@ class Rule:
     A rule that `repeats` uses weights that another rule uses as well.
     With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
     `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
+    `values` are what the tensor holds, in F32, whatever the source, which then only says where it stands.
     `flat`: the axes of a source do not matter, it is a vector.
     `stack` is how many tensors `{e}` stands for, where these are not the experts, or their names.
 
@@ -54,6 +55,7 @@ class Rule:
     as_f32: bool | None = None
     stack: int | tuple[str, ...] | None = None
     flat: bool = False
+    values: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,19 @@ class Stored:
     source: str
     value: Callable[[tuple[float, ...]], Value]
     default: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The tensor `source` of another file of the checkpoint, where there is such a file. It is written before all others.
+
+    `rows_key` holds its number of rows, before the keys about the model in general.
+    """
+
+    target: str
+    file: str
+    source: str
+    rows_key: str
 
 
 @dataclass(frozen=True)
@@ -130,4 +145,5 @@ class Arch:
     silent: str | None = None
     generation: tuple[tuple[str, str], ...] = ()
     stored: tuple[Stored, ...] = ()
+    beside: tuple[Beside, ...] = ()
     leading: tuple[tuple[str, Value], ...] = ()

@@ -32,13 +32,14 @@ def _zero_rows(checkpoint: Checkpoint, arch: Arch, name: str) -> list[int]:
     ref = rule_names(checkpoint, arch)[name]
     tokenizer = load_fast_tokenizer(TokenizerFiles(checkpoint))
     first, row_bytes = tokenizer.backend.get_vocab_size(with_added_tokens=False), ref.nbytes // ref.shape[0]
-    # all bits but the sign
-    kind, mask = (np.uint32, 0x7FFFFFFF) if ref.dtype == "F32" else (np.uint16, 0x7FFF)
+    numbers = {"F32": np.float32, "F16": np.float16}.get(ref.dtype, np.uint16)
     row = bytearray(row_bytes)
     ids = []
     with TensorReader() as reader:
         for token_id in range(first, ref.shape[0]):
             reader.read_into(ref, token_id * row_bytes, memoryview(row))
-            if not (np.frombuffer(row, kind) & mask).any():
+            weights = np.frombuffer(row, numbers)
+            # of BF16 all bits but the sign
+            if not (np.left_shift(weights, 1) if weights.dtype == np.uint16 else weights).any():
                 ids.append(token_id)
     return ids

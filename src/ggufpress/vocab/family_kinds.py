@@ -31,6 +31,7 @@ FamilyKind: TypeAlias = Callable[[TokenizerFiles, int | None], Result]
 
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 SPACE_PREFIX = "tokenizer.ggml.add_space_prefix"
+INTERNS1_BOS = 151643
 GEMMA4_SHOWN = frozenset({
     "<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", "<|tool_response>", "<tool_response|>", '<|"|>',
 })  # fmt: skip
@@ -110,6 +111,31 @@ def gemma4(files: TokenizerFiles, n_vocab: int | None) -> Result:
     out |= special_metadata(files, load_merges=True)
     out |= {SPACE_PREFIX: flag(False), "tokenizer.ggml.add_bos_token": flag(True)}
     return "gemma4", out, len(table.tokens), notes
+
+
+def muse_glimmer(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE; <|eot|> ends a turn, or the unknown token where there is no such token."""
+    kind, out, n_tokens, notes = bpe(files, n_vocab)
+    backend = load_fast_tokenizer(files).backend
+    unknown = (files.json("tokenizer_config.json") or {}).get("unk_token")
+    unknown = unknown.get("content") if isinstance(unknown, dict) else unknown
+    for token in ("<|eot|>", unknown):
+        if isinstance(token, str) and (token_id := backend.token_to_id(token)) is not None:
+            out[ID_KEYS["eot"]] = u32(token_id)
+            break
+    return kind, out, n_tokens, notes
+
+
+def interns1(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE in which token 151643 begins a text where the files name none."""
+    table, pre, notes = read_bpe(files, n_vocab)
+    out: Metadata = {
+        "tokenizer.ggml.model": text("gpt2"),
+        "tokenizer.ggml.pre": text(pre.name),
+        **dict(table.metadata()),
+    }
+    out |= special_metadata(files, load_merges=True, fixed_ids={"bos": INTERNS1_BOS})
+    return "bpe", out, len(table.tokens), notes
 
 
 def phi3(files: TokenizerFiles, n_vocab: int | None) -> Result:
@@ -270,6 +296,8 @@ FAMILY_KINDS: Mapping[str, FamilyKind] = {
     "spm-prefix": spm_prefix,
     "gemma3": gemma3,
     "gemma4": gemma4,
+    "muse-glimmer": muse_glimmer,
+    "interns1": interns1,
     "phi3": phi3,
     "internlm2": internlm2,
     "internlm3": internlm3,

@@ -177,6 +177,12 @@ def _of_family(read: FamilyKind) -> Callable[[TokenizerFiles, int | None], Vocab
     return vocab
 
 
+def _none(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """No vocabulary: the model reads and writes other things than text."""
+    del files, n_vocab
+    return Vocab("none", (("tokenizer.ggml.model", text("none")),), 0)
+
+
 KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "llama": _llama,
     "spm": _spm,
@@ -186,6 +192,7 @@ KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "tekken": partial(_read, kind="tekken", read=read_tekken),
     "bpe-or-spm": _bpe_or_spm,
     "jamba": _jamba,
+    "none": _none,
     "spm-or-bpe": _spm_or_bpe,
     "rwkv": _of_family(rwkv),
     "plamo": _of_family(plamo),
