@@ -26,7 +26,7 @@ def make_model(case: TinyCase, changes: dict[str, Any], folder: Path) -> Any:
     if hasattr(config, "use_mamba_kernels"):
         config.use_mamba_kernels = False
     torch.manual_seed(20261124)
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).float().eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             _fill(name, weight, torch)
