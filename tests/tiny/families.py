@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, encoders, experts, gemmas, hybrids, more_dense, newer_experts, newest, uncommon, vision
+from tests.tiny import (
+    dense,
+    encoders,
+    experts,
+    gemmas,
+    hybrids,
+    more_dense,
+    newer_experts,
+    newest,
+    runnable,
+    uncommon,
+    vision,
+)
 from tests.tiny_checkpoints import TinyCase
 
 ROOMS: dict[str, list[TinyCase]] = {
@@ -15,7 +27,9 @@ ROOMS: dict[str, list[TinyCase]] = {
     "uncommon": uncommon.CASES,
     "vision": vision.CASES,
     "encoders": encoders.CASES,
+    "runnable": runnable.CASES,
 }
 """Cases by room; the digests of a room are in tests/data/expected/families/ROOM.json.xz."""
 
+UNRECORDED = {case.name: case for case in runnable.NOT_RECORDED}
 FAMILY_CASES = {case.name: case for cases in ROOMS.values() for case in cases}
