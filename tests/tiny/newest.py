@@ -45,16 +45,16 @@ PUZZLE = without(NEMOTRON_MOE, "hybrid_override_pattern", "num_experts_per_tok",
         {"block_type": "attention"}, {"block_type": "moe", "moe_intermediate_size": 64, "num_experts_per_tok": 1}],
 }  # fmt: skip
 
-KIMI_K3: dict[str, Any] = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "kimi_k3", "vision_config": {"a": 1},
-           "text_config": KIMI | {
+KIMI_K3: dict[str, Any] = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "kimi_k3",
+           "vision_config": {"a": 1}, "text_config": KIMI | {
                "q_lora_rank": 32, "num_attention_heads": 4, "mla_use_nope": True, "hidden_act": "situ", "moe_renormalize": True,
                "routed_expert_hidden_size": 16, "activation_situ_beta": 1.5, "activation_situ_linear_beta": 2,
                "attn_res_block_size": 4, "eos_token_id": 7, "linear_attn_config":
                KIMI["linear_attn_config"] | {"gate_lower_bound": -5.0}}}  # fmt: skip
 
 INDEXED = {"index_n_heads": 2, "index_head_dim": 16, "index_topk": 8, "hc_mult": 4, "hc_eps": 1e-6}
-GLM5: dict[str, Any] = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next", "vision_config": {"a": 1},
-        "text_config": without(config("x", "glm5_next_text", **(ROUTED | SCALED), num_hidden_layers=3, kv_lora_rank=32,
+GLM5: dict[str, Any] = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next",
+        "vision_config": {"a": 1}, "text_config": without(config("x", "glm5_next_text", **(ROUTED | SCALED), num_hidden_layers=3, kv_lora_rank=32,
                                       q_lora_rank=32,
                                       qk_nope_head_dim=16, qk_rope_head_dim=0, v_head_dim=16, head_dim=16, mla_use_nope=True,
                                       index_kpool=4, hc_sinkhorn_iters=3, swiglu_limit=10.0, num_nextn_predict_layers=1,
