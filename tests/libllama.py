@@ -40,6 +40,8 @@ class Batch(ctypes.Structure):
     )
 
 
+WARNING = 3
+"""GGML_LOG_LEVEL_WARN; errors are above."""
 LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
 SIGNATURES = {
@@ -79,10 +81,12 @@ messages: list[str] = []
 """What llama.cpp logged, warnings and errors."""
 
 
-@LOG
-def _logged(level: int, text: bytes, _: object) -> None:
-    if level >= 3:
+def _keep(level: int, text: bytes, _: object) -> None:
+    if level >= WARNING:
         messages.append(text.decode(errors="replace"))
+
+
+_logged = LOG(_keep)
 
 
 class Context:
