@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from tests.tiny import dense, encoders, experts, hybrids, more_dense, newer_experts, runnable, uncommon, vision
+from tests.tiny import (
+    dense,
+    encoders,
+    experts,
+    gemmas,
+    hybrids,
+    more_dense,
+    newer_experts,
+    newest,
+    runnable,
+    uncommon,
+    vision,
+)
 from tests.tiny_checkpoints import TinyCase
 
 ROOMS: dict[str, list[TinyCase]] = {
     "dense": dense.CASES,
+    "gemmas": gemmas.CASES,
     "experts": experts.CASES + newer_experts.CASES,
     "hybrids": hybrids.CASES,
     "more_dense": more_dense.CASES,
+    "newest": newest.CASES,
     "uncommon": uncommon.CASES,
     "vision": vision.CASES,
     "encoders": encoders.CASES,
