@@ -40,8 +40,8 @@ class Batch(ctypes.Structure):
     )
 
 
-WARNING = 3
-"""GGML_LOG_LEVEL_WARN; errors are above."""
+ERROR = 4
+"""GGML_LOG_LEVEL_ERROR (ggml.h)."""
 LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
 SIGNATURES = {
@@ -78,11 +78,11 @@ def _library() -> ctypes.CDLL:
 assert xllamacpp
 LIB = _library()
 messages: list[str] = []
-"""What llama.cpp logged, warnings and errors."""
+"""The errors that llama.cpp logged."""
 
 
 def _keep(level: int, text: bytes, _: object) -> None:
-    if level >= WARNING:
+    if level == ERROR:
         messages.append(text.decode(errors="replace"))
 
 
