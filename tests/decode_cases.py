@@ -121,7 +121,7 @@ def main() -> None:
         # not by its own name: llama.cpp edits the vocabulary of a model that is called phi-3 or the like
         source = make(replace(case, name="tiny"), folder)
         (file,) = quantize(source, ["Q8_0"], output=folder).files
-        architecture = read_gguf(file.path).metadata["general.architecture"].data
+        architecture = str(read_gguf(file.path).metadata["general.architecture"].data)
         try:
             run(file.path, architecture)
         except RuntimeError as error:

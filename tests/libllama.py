@@ -40,6 +40,8 @@ class Batch(ctypes.Structure):
     )
 
 
+ERROR = 4
+"""GGML_LOG_LEVEL_ERROR (ggml.h)."""
 LOG = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 
 SIGNATURES = {
@@ -76,13 +78,15 @@ def _library() -> ctypes.CDLL:
 assert xllamacpp
 LIB = _library()
 messages: list[str] = []
-"""What llama.cpp logged, warnings and errors."""
+"""The errors that llama.cpp logged."""
 
 
-@LOG
-def _logged(level: int, text: bytes, _: object) -> None:
-    if level >= 3:
+def _keep(level: int, text: bytes, _: object) -> None:
+    if level == ERROR:
         messages.append(text.decode(errors="replace"))
+
+
+_logged = LOG(_keep)
 
 
 class Context:

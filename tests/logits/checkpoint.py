@@ -22,6 +22,10 @@ def make_model(case: TinyCase, changes: dict[str, Any], folder: Path, auto_class
     (folder / "config.json").write_text(text)
     for name, content in tokenizer_files(case.tokenizer):
         (folder / name).write_bytes(content)
+    for name, content in case.files.items():
+        # without the files that say how tokens' embeddings are pooled to one
+        if name.startswith(("tokenizer", "added_tokens")):
+            (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
     config = transformers.AutoConfig.from_pretrained(folder)
     if hasattr(config, "use_mamba_kernels"):
         config.use_mamba_kernels = False
