@@ -54,8 +54,8 @@ KIMI_K3: dict[str, Any] = {"architectures": ["KimiK3ForConditionalGeneration"], 
 
 INDEXED = {"index_n_heads": 2, "index_head_dim": 16, "index_topk": 8, "hc_mult": 4, "hc_eps": 1e-6}
 GLM5: dict[str, Any] = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next",
-        "vision_config": {"a": 1}, "text_config": without(config("x", "glm5_next_text", **(ROUTED | SCALED), num_hidden_layers=3, kv_lora_rank=32,
-                                      q_lora_rank=32,
+        "vision_config": {"a": 1}, "text_config": without(config("x", "glm5_next_text", **(ROUTED | SCALED), num_hidden_layers=3,
+                                      kv_lora_rank=32, q_lora_rank=32,
                                       qk_nope_head_dim=16, qk_rope_head_dim=0, v_head_dim=16, head_dim=16, mla_use_nope=True,
                                       index_kpool=4, hc_sinkhorn_iters=3, swiglu_limit=10.0, num_nextn_predict_layers=1,
                                       layer_types=["linear_attention", "full_attention", "full_attention"],
