@@ -29,6 +29,8 @@ COMMANDS = {
     "imatrix": "show what an importance matrix holds",
     "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
+    "login": "save a token of the Hub, with its own library",
+    "whoami": "say who is logged in at the Hub",
     "archs": "list the model classes that can be converted",
 }
 WRITING = ("quantize", "split", "merge")
@@ -83,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: no file was left half-written", err=True)
+        click.echo("interrupted: no half-written file has its final name; run it again to go on", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:
         # what is no file of ours: standard output on a full disk
