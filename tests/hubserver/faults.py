@@ -85,6 +85,13 @@ class LostReply:
 
 
 @dataclass(frozen=True, slots=True)
+class CutUpload:
+    """The connection is reset when so many bytes of the request's body have come."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExpiredUrl:
     """On the Hub: the signed URL of the redirect has expired already. On the second origin: the URL has just expired."""
 
@@ -94,7 +101,7 @@ def expired_token() -> Status:
     return Status(401, message="Invalid credentials in Authorization header")
 
 
-Fault = Status | Drop | Reset | Truncate | WrongBytes | IgnoreRange | WrongRange | Slow | Hang | LostReply | ExpiredUrl
+Fault = Status | Drop | Reset | Truncate | WrongBytes | IgnoreRange | WrongRange | Slow | Hang | LostReply | CutUpload | ExpiredUrl
 
 
 @dataclass(frozen=True, slots=True)

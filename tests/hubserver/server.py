@@ -26,8 +26,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.hubserver import reads
+from tests.hubserver import reads, writes
 from tests.hubserver.faults import (
+    CutUpload,
     Drop,
     ExpiredUrl,
     Fault,
@@ -82,8 +83,8 @@ class HubServer:
         self.log: list[Logged] = []
         self.stopping = threading.Event()
         self._secret = os.urandom(16)
-        self._hub = _Origin("hub", self, (*routes, *reads.HUB))
-        self._cdn = _Origin("cdn", self, (*cdn_routes, *reads.CDN))
+        self._hub = _Origin("hub", self, (*routes, *reads.HUB, *writes.HUB))
+        self._cdn = _Origin("cdn", self, (*cdn_routes, *reads.CDN, *writes.CDN))
         self.endpoint = self._hub.address
         self.cdn = self._cdn.address
         self.site = Site(self.store, self.endpoint, self.cdn, self._sign, self._is_signed, page, hides_gated)
@@ -246,6 +247,9 @@ def _handler(origin: _Origin) -> type[BaseHTTPRequestHandler]:
                     hub.stopping.wait(seconds)
                     raise _Gone
                 case Reset(-1):
+                    self._reset()
+                case CutUpload(after):
+                    self.rfile.read(min(after, int(request.headers.get("content-length", "0"))))
                     self._reset()
                 case ExpiredUrl() if origin.name == "cdn":
                     return Response(
