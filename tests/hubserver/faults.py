@@ -101,7 +101,20 @@ def expired_token() -> Status:
     return Status(401, message="Invalid credentials in Authorization header")
 
 
-Fault = Status | Drop | Reset | Truncate | WrongBytes | IgnoreRange | WrongRange | Slow | Hang | LostReply | CutUpload | ExpiredUrl
+Fault = (
+    Status
+    | Drop
+    | Reset
+    | Truncate
+    | WrongBytes
+    | IgnoreRange
+    | WrongRange
+    | Slow
+    | Hang
+    | LostReply
+    | CutUpload
+    | ExpiredUrl
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from typing import Unpack
 
 import click
 
+from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.container_options import container_options
-from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stderr, table
+from ggufpress.cli.output import print_json, print_table, shared_options, stderr, table
 from ggufpress.cli.progress import WeightProgress
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
