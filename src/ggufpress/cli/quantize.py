@@ -12,6 +12,7 @@ from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.container_options import container_options
 from ggufpress.cli.output import print_json, print_table, shared_options, stderr, table
 from ggufpress.cli.progress import WeightProgress
+from ggufpress.cli.push_options import PushOptions, push_options, refuse_without_push
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.execute.pipeline import MEMORY
@@ -48,6 +49,11 @@ class ByteCount(click.ParamType[int]):
 @click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--manifest", is_flag=True, help="Write FILE.manifest.json beside each file: hashes, types, errors.")
+@click.option("--push", metavar="ORG/NAME", help="Publish the files in this repository on the Hub.")
+@click.option(
+    "--delete-after-upload", is_flag=True, help="Have one file at a time: publish and remove it, then make the next."
+)
+@push_options
 @shared_options
 def command(
     source: str,
@@ -56,6 +62,14 @@ def command(
     memory: int,
     force: bool,
     manifest: bool,
+    push: str | None,
+    delete_after_upload: bool,
+    private: bool | None,
+    create_pr: bool,
+    push_revision: str,
+    yes_i_may: bool,
+    card: bool,
+    base_model: str | None,
     as_json: bool,
     quiet: bool,
     **options: Unpack[PlanOptions],
@@ -71,6 +85,35 @@ def command(
     talk = not quiet and not as_json
     if talk:
         announce(plan)
+    publishing: PushOptions = {
+        "private": private,
+        "create_pr": create_pr,
+        "push_revision": push_revision,
+        "yes_i_may": yes_i_may,
+        "card": card,
+        "base_model": base_model,
+    }
+    refuse_without_push(push, publishing, delete_after_upload)
+    if push:
+        # the Hub's library takes long to import: only for those who ask for it
+        from ggufpress.cli.quantize_and_push import quantize_and_push, split_for_the_hub  # noqa: PLC0415
+
+        quantize_and_push(
+            split_for_the_hub(
+                plan, lambda size: requested(source, types or None, **options | {"split_max_size": size})
+            ),
+            push,
+            publishing,
+            token=None,
+            force=force,
+            delete=delete_after_upload,
+            one_read=False,
+            threads=threads,
+            memory=memory,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
     with ExitStack() as stack:
         progress = stack.enter_context(WeightProgress(plan)) if talk else None
         report = execute(
