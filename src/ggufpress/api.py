@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Unpack
 
+from ggufpress.execute.bringing import bring
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.gguf.shards import read_gguf_set
@@ -15,7 +16,7 @@ from ggufpress.proof.report import VerifyReport, verify_file
 from ggufpress.shards.copying import CopyReport, copy
 from ggufpress.shards.division import split_limits
 from ggufpress.shards.planning import merged_path, plan_merge, plan_split, shards_prefix
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 
 def quantize(
@@ -26,31 +27,39 @@ def quantize(
     memory: int = MEMORY,
     force: bool = False,
     manifest: bool = False,
+    download: bool = False,
     progress: Progress | None = None,
     **options: Unpack[PlanOptions],
 ) -> Report:
     """Make one GGUF file per type, all from one read of the weights, with llama.cpp's very bytes.
 
     Takes the arguments of `plan`, and: threads, by default one per core; memory, bytes for buffers; force, replace files;
-    manifest, write a JSON manifest beside each file; progress, called with (bytes just read, tensor name).
+    manifest, write a JSON manifest beside each file; download, copy a model on the Hub to its cache first, else its weights
+    are streamed; progress, called with (bytes just read, tensor name).
     A file appears under its name only when it is complete and verified; on an error nothing is left.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")`
     """
     planned = plan(source, types, **options)
+    if download:
+        bring(planned)
     return execute(planned, force=force, threads=threads, memory=memory, manifest=manifest, progress=progress)
 
 
 def verify(
-    path: str | PathLike[str], *, against: str | PathLike[str] | None = None, threads: int | None = None
+    path: str | PathLike[str],
+    *,
+    against: str | PathLike[str] | None = None,
+    threads: int | None = None,
+    **options: Unpack[HubOptions],
 ) -> VerifyReport:
     """Check the GGUF file at `path`, or the set of which it is a shard: its structure and its blocks.
 
-    Where `against` names its source, also the error of each tensor against that. The report's `ok` says whether all is
-    well. raises: GgufError where the file cannot be parsed, and the errors of reading the source.
+    Where `against` names its source, also the error of each tensor against that; revision and token as of `plan`. The report's
+    `ok` says whether all is well. raises: GgufError where the file cannot be parsed, and the errors of reading the source.
     """
-    return verify_file(Path(path), resolve(against) if against is not None else None, threads)
+    return verify_file(Path(path), resolve(against, **options) if against is not None else None, threads)
 
 
 def split(

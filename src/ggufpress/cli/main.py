@@ -30,6 +30,8 @@ COMMANDS = {
     "imatrix": "show what an importance matrix holds",
     "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
+    "login": "save a token of the Hub, with its own library",
+    "whoami": "say who is logged in at the Hub",
     "archs": "list the model classes that can be converted",
 }
 WRITING = ("quantize", "push", "split", "merge")

@@ -46,6 +46,11 @@ def _console(stream: Any, *, stderr: bool) -> Console:
     return _Pipe(stderr=stderr, width=width, highlight=False, soft_wrap=False)
 
 
+def say(text: str) -> None:
+    """Tell a person what takes long, on standard error."""
+    stderr().print(f"note: {text}", style="yellow", markup=False)
+
+
 def print_table(made: Table) -> None:
     """Write a table to standard output. One that is wider than the terminal wraps line by line and loses nothing."""
     console = stdout()

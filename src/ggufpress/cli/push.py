@@ -22,7 +22,7 @@ from ggufpress.errors import UsageError
 @click.option("--imatrix", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Publish this one, too.")
 @click.option("--delete-after-upload", is_flag=True, help="Remove each file here when all are published.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be where. Asks nobody.")
-@click.option("--token", metavar="TOKEN", help="Instead of the saved login or HF_TOKEN.")
+@click.option("--token", metavar="TOKEN", help="The token to use.  [default: HF_TOKEN, or the saved login]")
 @shared_options
 def command(
     files: tuple[Path, ...],

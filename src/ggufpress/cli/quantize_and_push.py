@@ -12,6 +12,7 @@ from ggufpress.cli.output import stderr
 from ggufpress.cli.progress import WeightProgress
 from ggufpress.cli.push_options import PushOptions, base_of, said_command, target_of
 from ggufpress.cli.pushing import UploadProgress, open_session, show_outcome
+from ggufpress.cli.quantize import about_unchecked
 from ggufpress.execute.run import Report, execute
 from ggufpress.planning import Plan
 from ggufpress.publish.describing import source_facts
@@ -50,7 +51,7 @@ def quantize_and_push(
     target.check()
     check_names(plan)
     talk = not quiet and not as_json
-    provenance = getattr(plan.model, "provenance", {})
+    provenance = plan.model.provenance
     base, revision = base_of(options["base_model"])
     base, revision = (base, revision) if base else (provenance.get("repository"), provenance.get("commit"))
     metadata = plan.outputs[0].metadata
@@ -80,7 +81,7 @@ def quantize_and_push(
             progress.hide()
             with ExitStack() as inner:
                 bar = inner.enter_context(WeightProgress(part)) if talk else None
-                return execute(
+                report = execute(
                     part,
                     force=replace_files,
                     threads=threads,
@@ -89,6 +90,9 @@ def quantize_and_push(
                     progress=bar.advance if bar else None,
                     stage=bar.stage if bar else None,
                 )
+            for line in about_unchecked(report):
+                progress.say(line)
+            return report
 
         outcome, files = make_and_push(
             plan, publication, make, force=force, delete=delete, one_read=one_read, waiting=progress.show

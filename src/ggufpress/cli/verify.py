@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 import click
 
-from ggufpress.cli.output import print_json, print_table, shared_options, stderr, stdout, table
+from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, stdout, table
+from ggufpress.cli.source_options import hub_options
 from ggufpress.proof.against import Comparison
 from ggufpress.proof.report import VerifyReport, verify_file
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 
 @click.command("verify")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--against", metavar="SOURCE", help="Also compare every tensor with this checkpoint or GGUF file.")
+@hub_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @shared_options
 @click.pass_context
 def command(
-    context: click.Context, file: Path, against: str | None, threads: int | None, as_json: bool, quiet: bool
+    context: click.Context,
+    file: Path,
+    against: str | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Unpack[HubOptions],
 ) -> None:
     """Check the GGUF file FILE: structure, blocks and, with --against, the error of every tensor, worst first.
 
@@ -28,7 +37,8 @@ def command(
     \b
     ggufpress verify TinyLlama-1.1B-Chat-v1.0-Q4_K_M.gguf --against TinyLlama-1.1B-Chat-v1.0
     """
-    report = verify_file(file, resolve(against) if against is not None else None, threads)
+    options["say"] = None if quiet else say
+    report = verify_file(file, resolve(against, **options) if against is not None else None, threads)
     if as_json:
         print_json(report.to_json())
     elif not quiet:

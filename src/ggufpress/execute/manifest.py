@@ -19,6 +19,7 @@ from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.files import ReadOnlyFile
 from ggufpress.planning import Model, OutputPlan, Plan
+from ggufpress.source.remote import FileRead
 
 FORMAT = 1
 SMALL_FILES = (".json", ".jinja", ".model", ".txt", ".md")
@@ -30,19 +31,24 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(path.name + ".manifest.json")
 
 
-def source_hashes(model: Model) -> dict[str, dict[str, Any]]:
+def source_hashes(model: Model, read: Sequence[FileRead] = ()) -> dict[str, dict[str, Any]]:
     """Size and sha256 of every file that may have shaped the output: the small files of the folder and the shards.
 
+    Of files that are not on this disk, `read` tells both, and whether the hash is more than what their host says.
     Raises CheckpointError where one cannot be read.
     """
-    shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
+    files: dict[str, Path] = {}
     if model.stored:
-        shards, small = {file.path for file in model.stored.files}, set()
-    else:
-        small = {path for path in model.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES}
-    files = sorted(shards | small)
+        files = {file.path.name: file.path for file in model.stored.files}
+    elif model.small:
+        files = {name: model.small.path(name) for name in model.small.names() if name.endswith(SMALL_FILES)}
+        shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
+        files |= {path.name: path for path in shards if isinstance(path, Path)}
     with ThreadPoolExecutor() as executor:
-        return dict(zip((path.name for path in files), executor.map(_described, files), strict=True))
+        found = dict(zip(files, executor.map(_described, files.values()), strict=True))
+    for file in read:
+        found[file.name] = {"bytes": file.nbytes, "sha256": file.sha256} | ({} if file.checked else {"checked": False})
+    return dict(sorted(found.items()))
 
 
 def _described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
@@ -81,17 +87,24 @@ def manifest(
     return {
         "manifest": FORMAT,
         "ggufpress": version("ggufpress"),
-        "source": {"name": plan.model.name, "class": plan.model.hf_class, "files": sources},
+        "source": {"name": plan.model.name, "class": plan.model.hf_class, **plan.model.provenance, "files": sources},
         "imatrix": {"name": matrix.name, **_described(matrix, ImatrixError)} if matrix else None,
         "output": described,
     }
 
 
 def write_manifests(
-    plan: Plan, written: Sequence[Mapping[str, WrittenTensor]], digests: Sequence[Sequence[str]], stack: ExitStack
+    plan: Plan,
+    written: Sequence[Mapping[str, WrittenTensor]],
+    digests: Sequence[Sequence[str]],
+    stack: ExitStack,
+    read: Sequence[FileRead] = (),
 ) -> list[PartFile]:
-    """Write the manifest of every output of `plan`, complete but for the final name; `stack` removes what gets none."""
-    sources = source_hashes(plan.model)
+    """Write the manifest of every output of `plan`, complete but for the final name; `stack` removes what gets none.
+
+    `read` are the files of the source that are not on this disk.
+    """
+    sources = source_hashes(plan.model, read)
     parts = []
     for output, tensors, digest in zip(plan.outputs, written, digests, strict=True):
         data = (json.dumps(manifest(plan, output, tensors, digest, sources), indent=1) + "\n").encode()

@@ -27,19 +27,23 @@ from ggufpress.imatrix.matrix import ImportanceData
 from ggufpress.mapping import Derived
 from ggufpress.planning import Plan, PlannedTensor
 from ggufpress.source.reading import TensorReader
+from ggufpress.source.remote import FileRead
 
 MEMORY = 256 << 20
 """Default budget for buffers, in bytes."""
 SLAB_BYTES = 4 << 20
 """Buffers of one slab: small enough to stay in the outer caches, large enough that a system call does not matter."""
 READ_AHEAD = 8
-"""Slabs that the kernel is asked to read before a thread needs them."""
+"""Slabs that the kernel is asked to read before a thread needs them; more where bytes come from far away."""
 
 Progress = Callable[[int, str], None]
 """Called with bytes of source just read and the name of the tensor; from any thread, one call at a time."""
 
 Finished = Callable[[int, str, str], None]
 """Called with the number of an output, the name of one of its tensors and the sha256 of the tensor's bytes."""
+
+Sources = Callable[[Sequence[FileRead]], None]
+"""Called once with what became of the files that are not on this disk, when all weights were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +101,14 @@ def stream(
     measure: bool = False,
     progress: Progress | None = None,
     finished: Finished = lambda output, name, sha256: None,
+    sources: Sources = lambda _: None,
 ) -> list[dict[str, WrittenTensor]]:
     """Write the tensors of every output of `plan` into `parts`; returns what was computed, by output and name.
 
     `parts` are the files of each output, in the order of `plan.outputs`. `memory` bounds the buffers, in bytes. `measure`
-    also computes the error of each tensor. `finished` is told when all bytes of a tensor are written. Raises InputError
-    where `memory` is too small for a row, WeightError for weights that are not finite, CheckpointError, GgufError and
-    OutputError for failing files.
+    also computes the error of each tensor. `finished` is told when all bytes of a tensor are written, `sources` what was
+    read from elsewhere. Raises InputError where `memory` is too small for a row, WeightError for weights that are not
+    finite, and OutputError, CheckpointError, GgufError or HubError for files that fail.
     """
     threads = threads or len(os.sched_getaffinity(0))
     jobs = _jobs(plan, parts)
@@ -115,6 +120,7 @@ def stream(
         jobs = [replace(job, tensor=measured(reader, job.tensor)) for job in jobs]
         run = _Run(jobs, reader, importance, slot_bytes, n_slots, measure, from_gguf, progress, finished)
         run.work(min(threads, n_slots))
+        sources(reader.finish())
     written: list[dict[str, WrittenTensor]] = [{} for _ in plan.outputs]
     for job in jobs:
         for number, (target, digest) in enumerate(zip(job.targets, job.hashes.digests(), strict=True)):
@@ -200,13 +206,17 @@ class _Run:
 
     def _dealing(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Slab]]:
         ahead: deque[tuple[_Job, Slab]] = deque()
+        waiting = 0
         for job in jobs:
             for slab in slabs(job.tensor, int((min(self._slot_bytes, job.wanted) - MARGIN) / job.weight_bytes)):
                 for piece in slab.pieces:
                     self._reader.advise(piece.ref, piece.start, piece.nbytes)
                 ahead.append((job, slab))
-                if len(ahead) > READ_AHEAD:
-                    yield ahead.popleft()
+                waiting += _stored_bytes(slab)
+                while len(ahead) > READ_AHEAD and waiting > self._reader.ahead:
+                    first = ahead.popleft()
+                    waiting -= _stored_bytes(first[1])
+                    yield first
         yield from ahead
 
     def _loop(self) -> None:
@@ -249,4 +259,8 @@ class _Run:
                 self._finished(target.output, job.tensor.name, digest)
         if self._progress:
             with self._progress_lock:
-                self._progress(sum(piece.nbytes for piece in slab.pieces), job.tensor.name)
+                self._progress(_stored_bytes(slab), job.tensor.name)
+
+
+def _stored_bytes(slab: Slab) -> int:
+    return sum(piece.nbytes for piece in slab.pieces)

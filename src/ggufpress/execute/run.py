@@ -19,6 +19,7 @@ from ggufpress.execute.writeback import Writeback
 from ggufpress.gguf.placed import PlacedFile
 from ggufpress.planning import OutputPlan, Plan, PlannedTensor
 from ggufpress.quant.isa import isa_in_use
+from ggufpress.source.remote import FileRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,22 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run made, and how long it took in seconds."""
+    """What a run made, and how long it took in seconds.
+
+    `unchecked` are the files of a source elsewhere whose hash could not be checked, as they were read in another order.
+    """
 
     files: tuple[WrittenFile, ...]
     seconds: float
+    unchecked: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
-        return {"files": [file.to_json() for file in self.files], "seconds": round(self.seconds, 3)}
+        return {
+            "files": [file.to_json() for file in self.files],
+            "seconds": round(self.seconds, 3),
+            "unchecked": list(self.unchecked),
+        }
 
 
 def execute(
@@ -78,6 +87,7 @@ def execute(
     isa_in_use()
     started = time.perf_counter()
     tell = stage or (lambda _: None)
+    read: list[FileRead] = []
     with ExitStack() as stack:
         for output in plan.outputs:
             _make_folder(output.path.parent, stack)
@@ -111,13 +121,14 @@ def execute(
                     measure=manifest,
                     progress=progress,
                     finished=lambda number, name, sha256: checks[number].finished(name, sha256),
+                    sources=read.extend,
                 )
             tell("writing to disk")
             with ThreadPoolExecutor(thread_name_prefix="sync") as executor:
                 list(executor.map(PartFile.sync, every))
             tell("reading back")
             digests = [check.result() for check in checks]
-        manifests = write_manifests(plan, written, digests, stack) if manifest else []
+        manifests = write_manifests(plan, written, digests, stack, read) if manifest else []
         commit_together([*every, *manifests])
         stack.pop_all().close()
     made = tuple(
@@ -125,7 +136,8 @@ def execute(
         for output, of_output in zip(plan.outputs, digests, strict=True)
         for file, digest in zip(output.files, of_output, strict=True)
     )
-    return Report(made, time.perf_counter() - started)
+    unchecked = tuple(file.name for file in read if not file.checked)
+    return Report(made, time.perf_counter() - started, unchecked)
 
 
 def _written(

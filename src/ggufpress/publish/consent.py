@@ -22,16 +22,11 @@ def with_what_the_hub_says(session: Session, source: Source) -> Source:
     except RepositoryError:
         return source
     stated = {key: getattr(info.card_data, key, None) for key in ("license", "license_name", "license_link")}
-    texts = {key: value for key, value in stated.items() if isinstance(value, str)}
-    return replace(
-        source,
-        gated=bool(info.gated),
-        revision=info.sha or source.revision,
-        license=source.license or texts.get("license"),
-        license_name=source.license_name or texts.get("license_name"),
-        license_link=source.license_link or texts.get("license_link"),
-        pipeline_tag=info.pipeline_tag or source.pipeline_tag,
-    )
+    terms = {key: value if isinstance(value, str) else None for key, value in stated.items()}
+    # terms belong together: those of the card that the Hub reads, or those in the file
+    own = terms if any(terms.values()) else {}
+    found = replace(source, gated=bool(info.gated), revision=info.sha or revision, **own)
+    return replace(found, pipeline_tag=info.pipeline_tag or source.pipeline_tag)
 
 
 def check_consent(source: Source, repo: str, *, public: bool, consent: bool) -> None:

@@ -36,7 +36,8 @@ def fingerprint(plan: Plan, output: OutputPlan) -> str:
     matrix = plan.importance.path if plan.importance else None
     said = [tensor.to_json() for tensor in output.tensors]
     own = (matrix.stat().st_size, matrix.stat().st_mtime_ns) if matrix else None
-    digest.update(json.dumps([said, sorted(sources), own, output.via.name if output.via else None]).encode())
+    where = sorted(plan.model.provenance.items())
+    digest.update(json.dumps([said, where, sorted(sources), own, output.via.name if output.via else None]).encode())
     return digest.hexdigest()
 
 
