@@ -19,27 +19,30 @@ from ggufpress.errors import CheckpointError, OutputError, SpaceError
 from ggufpress.files import ReadOnlyFile, reason
 from ggufpress.hub.hashing import FileHash
 from ggufpress.hub.prefetch import AHEAD, RANGE
-from ggufpress.hub.reading import HubReading, verdict
+from ggufpress.hub.reading import verdict
 from ggufpress.hub.repository import HubEntry, Repository
-from ggufpress.source.remote import RemoteFile
+from ggufpress.source.remote import RemoteFile, RemoteReading
 
 PIECE = RANGE // 2
 CHUNK = 1 << 20
 
 
 def download(
-    repository: Repository, files: Sequence[RemoteFile], progress: Callable[[int], None] = lambda _: None
+    repository: Repository,
+    reading: RemoteReading,
+    files: Sequence[RemoteFile],
+    progress: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Path]:
-    """Where each of the files that were not there is in the cache now, by name. `progress` is told of bytes as they arrive.
+    """Where each of the files that were not there is in the cache now, by name. `progress` is told of bytes as they
+    arrive. `reading` is of nothing else, and closed at the end.
 
     Raises SpaceError, OutputError, HubError, RepositoryError, or CheckpointError for a file with another hash.
     """
     entries = [(file, repository.entries[file.name]) for file in files]
     missing = [(file, entry) for file, entry in entries if not file.is_here]
     blobs = Path(repository.session.cache) / repo_folder_name(repo_id=repository.id, repo_type="model") / "blobs"
-    _make(blobs, sum(entry.size for _, entry in missing))
-    reading = HubReading(repository, repository.entries, {})
     try:
+        _make(blobs, sum(entry.size for _, entry in missing))
         for file, entry in missing:
             _bring(reading, file, entry, blobs / (entry.sha256 or entry.oid or ""), progress)
     finally:
@@ -61,7 +64,9 @@ def _make(blobs: Path, nbytes: int) -> None:
         )
 
 
-def _bring(reading: HubReading, file: RemoteFile, entry: HubEntry, blob: Path, progress: Callable[[int], None]) -> None:
+def _bring(
+    reading: RemoteReading, file: RemoteFile, entry: HubEntry, blob: Path, progress: Callable[[int], None]
+) -> None:
     part = blob.with_name(f"{blob.name}.ggufpress-part")
     try:
         with part.open("ab") as stream:
@@ -100,7 +105,7 @@ def _hash_begun(part: Path, hash_: FileHash, size: int) -> None:
             hash_.add(at, memoryview(begun.read(at, min(CHUNK, size - at), "its bytes")))
 
 
-def _pieces(reading: HubReading, file: RemoteFile, start: int) -> Iterator[memoryview]:
+def _pieces(reading: RemoteReading, file: RemoteFile, start: int) -> Iterator[memoryview]:
     """The bytes of the file from `start` on, fetched ahead."""
     places = [(at, min(PIECE, file.size - at)) for at in range(start, file.size, PIECE)]
     buffer = memoryview(bytearray(PIECE))

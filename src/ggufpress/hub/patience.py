@@ -18,11 +18,11 @@ _RATE_LIMIT = re.compile(r'"[\w-]+"\s*;\s*r\s*=\s*(\d+)\s*;\s*t\s*=\s*(\d+)')
 class Patience:
     """What a failing request may cost. Times are in seconds.
 
-    `failures` in a row without a byte of progress are one too many; `first` is the pause after the first, twice that after
+    Pauses in a row without a byte of progress may take `limit` together: `first` after the first failure, twice that after
     the next, at most `longest`. A server that asks to wait is given `asked` in all.
     """
 
-    failures: int = 12
+    limit: float
     first: float = 0.5
     longest: float = 30.0
     asked: float = 900.0
@@ -32,10 +32,12 @@ class Patience:
         return float(min(self.first * 2 ** (failures - 1), self.longest))
 
 
-STEADY = Patience()
-"""For a download that has begun: more than three minutes without a byte."""
-BRIEF = Patience(failures=4, longest=4.0)
-"""For questions whose answer a person waits for: about four seconds."""
+STEADY = Patience(180.0)
+"""For a download that has begun."""
+BRIEF = Patience(4.0)
+"""For questions whose answer a person waits for."""
+ONCE = Patience(0.0)
+"""For what may as well stay unanswered."""
 
 
 def asked_pause(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

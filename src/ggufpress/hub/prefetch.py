@@ -50,6 +50,7 @@ class Wanted:
     """The queue of what will be read. Not safe for threads: whoever uses it holds a lock."""
 
     budget: int = BUDGET
+    range_bytes: int = RANGE
     held: int = 0
     _queue: deque[Want] = field(default_factory=deque)
     _known: dict[tuple[str, int, int], deque[Want]] = field(default_factory=dict)
@@ -91,7 +92,7 @@ class Wanted:
         while self._queue:
             want = self._queue[0]
             near = want.entry is first.entry and start <= want.start <= end + GAP
-            if users and (not near or max(end, want.end) - start > RANGE):
+            if users and (not near or max(end, want.end) - start > self.range_bytes):
                 break
             users.append(self._queue.popleft())
             end = max(end, want.end)

@@ -16,7 +16,7 @@ import httpx2
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
 from ggufpress.errors import CheckpointError, HubError
-from ggufpress.hub.patience import STEADY, Patience
+from ggufpress.hub.patience import Patience
 from ggufpress.hub.refusals import Answered, Cut
 from ggufpress.hub.repository import HubEntry, Repository
 from ggufpress.hub.session import CONNECT, Attempts, Cancelled
@@ -40,14 +40,23 @@ class NoRanges(Cut):
 
 
 class Ranges:
-    """Fetches ranges of one repository's files, from many threads. `stop` ends all waiting with Cancelled."""
+    """Fetches ranges of one repository's files, from many threads. `stop` ends all waiting with Cancelled.
 
-    def __init__(self, repository: Repository, stop: threading.Event, patience: Patience = STEADY) -> None:
+    `locations` are those that are known so far, and kept up to date.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        stop: threading.Event,
+        locations: dict[str, Location],
+        patience: Patience | None = None,
+    ) -> None:
         self._repository = repository
         self._stop = stop
-        self._patience = patience
+        self._patience = patience or repository.session.steady
         self._lock = threading.Lock()
-        self._locations: dict[str, Location] = {}
+        self._locations = locations
         self._asking: dict[str, threading.Lock] = {}
 
     def fetch(

@@ -14,7 +14,7 @@ from ggufpress.errors import CheckpointError
 from ggufpress.files import ReadOnlyFile
 from ggufpress.hub.hashing import FileHash
 from ggufpress.hub.prefetch import AHEAD, RANGE, Fetched, Want, Wanted
-from ggufpress.hub.ranges import Ranges
+from ggufpress.hub.ranges import Location, Ranges
 from ggufpress.hub.repository import HubEntry, Repository
 from ggufpress.hub.session import Cancelled
 from ggufpress.source.remote import FileRead, RemoteFile
@@ -33,19 +33,28 @@ Told = Callable[[Fetched | None, BaseException | None], None]
 
 
 class HubReading:
-    """Reads the files `entries` of one repository, from many threads. `begun` are hashes of what was read of them before."""
+    """Reads the files `entries` of one repository, from many threads. `begun` are hashes of what was read of them before;
+    with None nothing is hashed, and `finish` knows nothing.
+    """
 
     ahead = AHEAD
 
-    def __init__(self, repository: Repository, entries: Mapping[str, HubEntry], begun: Mapping[str, FileHash]) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        entries: Mapping[str, HubEntry],
+        locations: dict[str, Location],
+        begun: Mapping[str, FileHash] | None,
+        wanted: Wanted | None = None,
+    ) -> None:
         self._entries = entries
         self._stop = threading.Event()
-        self._ranges = Ranges(repository, self._stop)
+        self._ranges = Ranges(repository, self._stop, locations)
         self._news = threading.Condition()
-        self._wanted = Wanted()
+        self._wanted = wanted or Wanted()
         self._error: BaseException | None = None
         self._workers: list[threading.Thread] = []
-        self._hashes = _Hashes(self._ranges, begun, self._hashed)
+        self._hashes = None if begun is None else _Hashes(self._ranges, begun, self._hashed)
         self._local = _LocalFiles(self._stop)
 
     def advise(self, file: RemoteFile, offset: int, nbytes: int) -> None:
@@ -78,7 +87,7 @@ class HubReading:
     def finish(self) -> tuple[FileRead, ...]:
         """What was read, once nothing more will be. Raises CheckpointError for a file with another hash."""
         self._raise_error()
-        return (*self._hashes.finish(), *self._local.finish())
+        return (*(self._hashes.finish() if self._hashes else ()), *self._local.finish())
 
     def close(self) -> None:
         """Stop all work. A second call does nothing."""
@@ -88,7 +97,8 @@ class HubReading:
         for worker in self._workers:
             worker.join()
         self._workers.clear()
-        self._hashes.close()
+        if self._hashes:
+            self._hashes.close()
         self._local.close()
 
     def _entry(self, file: RemoteFile) -> HubEntry:
@@ -107,7 +117,10 @@ class HubReading:
         try:
             while (fetched := self._next()) is not None:
                 self._ranges.fetch(fetched.entry, fetched.start, fetched.data, partial(self._arrived, fetched))
-                self._hashes.add(fetched)
+                if self._hashes:
+                    self._hashes.add(fetched)
+                else:
+                    self._hashed(fetched, None)
         except Cancelled:
             pass
         except BaseException as error:

@@ -15,14 +15,13 @@ from huggingface_hub.hf_api import RepoFile
 
 from ggufpress.errors import GgufpressError, HubError, RepositoryError
 from ggufpress.hub.address import HubAddress
-from ggufpress.hub.patience import Patience
+from ggufpress.hub.patience import ONCE
 from ggufpress.hub.session import READ, Session
 
 MAIN = "main"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_FILES = 100_000
-ONCE = Patience(failures=1)
 SUGGESTED = 100
 
 

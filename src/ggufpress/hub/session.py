@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
+from math import inf, nan
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -14,7 +17,8 @@ import httpx2
 from huggingface_hub import HfApi, constants, get_session, set_client_factory
 from huggingface_hub.utils import build_hf_headers, disable_progress_bars
 
-from ggufpress.hub.patience import BRIEF, Patience, asked_pause
+from ggufpress.errors import UsageError
+from ggufpress.hub.patience import BRIEF, STEADY, Patience, asked_pause
 from ggufpress.hub.refusals import Asked, explained, is_no_answer_of_the_hub, may_succeed_later, status_of
 
 T = TypeVar("T")
@@ -23,6 +27,7 @@ CONNECT = 10.0
 READ = 30.0
 """Seconds without a byte after which a connection counts as dead, where the library sets no limit of its own."""
 TIMEOUT = httpx2.Timeout(READ, connect=CONNECT, pool=None)
+PATIENCE = "GGUFPRESS_HUB_PATIENCE"
 SHORT_PAUSE = 5.0
 """Seconds of waiting that are not worth a word."""
 
@@ -43,17 +48,18 @@ class Attempts:
     def __init__(self, asked: Asked, patience: Patience, wait: Callable[[float], None], say: Say) -> None:
         self._asked, self._patience, self._wait, self._say = asked, patience, wait, say
         self._failures = 0
+        self._paused = 0.0
         self._waited = 0.0
 
     @property
     def is_last(self) -> bool:
         """Whether one more failure is one too many."""
-        return self._failures + 1 >= self._patience.failures
+        return self._paused + self._patience.pause(self._failures + 1) > self._patience.limit
 
     def progressed(self) -> None:
         """Bytes arrived: whatever failed before is forgiven."""
         self._failures = 0
-        self._waited = 0.0
+        self._paused = self._waited = 0.0
 
     def failed(self, error: Exception) -> None:
         """Wait until the request may be made again. Raises GgufpressError where it should not be."""
@@ -62,10 +68,12 @@ class Attempts:
         if not may_succeed_later(error):
             raise explained(error, self._asked) from None
         if pause is None:
-            self._failures += 1
-            if self._failures >= self._patience.failures:
+            if self.is_last:
                 raise explained(error, self._asked) from None
-            self._wait(self._patience.pause(self._failures))
+            self._failures += 1
+            pause = self._patience.pause(self._failures)
+            self._paused += pause
+            self._wait(pause)
             return
         # a second more: the server rounds, too
         pause += 1 if pause else 0
@@ -81,6 +89,8 @@ class Session:
     """Calls of huggingface_hub by one person at one Hub.
 
     `token` None means the one of the environment or of the saved login; `endpoint` and `cache` None the library's own.
+    `brief` is the patience with questions, `steady` that with downloads, which
+    GGUFPRESS_HUB_PATIENCE replaces, in seconds.
     """
 
     def __init__(
@@ -90,13 +100,17 @@ class Session:
         endpoint: str | None = None,
         cache: str | None = None,
         brief: Patience = BRIEF,
+        steady: Patience = STEADY,
         say: Say = lambda _: None,
     ) -> None:
         _set_up_the_library()
         self.token = token or None
         self.endpoint = (endpoint or constants.ENDPOINT).rstrip("/")
         self.cache = cache or constants.HF_HUB_CACHE
-        self.brief = brief
+        limit = _limit()
+        self.brief = replace(brief, limit=min(brief.limit, limit))
+        # a longer patience than ours is for downloads alone: nobody waits for an answer that long
+        self.steady = steady if limit == inf else replace(steady, limit=limit)
         self.say = say
         self.api = HfApi(endpoint=self.endpoint, token=self.token, library_name="ggufpress")
 
@@ -134,6 +148,18 @@ class Session:
     def client(self) -> httpx2.Client:
         """The library's client, which knows proxies and certificates."""
         return get_session()
+
+
+def _limit() -> float:
+    """The seconds of GGUFPRESS_HUB_PATIENCE, infinite where it is not set. Raises UsageError."""
+    stated = os.environ.get(PATIENCE)
+    try:
+        limit = float(stated) if stated else inf
+    except ValueError:
+        limit = nan
+    if not limit >= 0:
+        raise UsageError(f"{PATIENCE} is {stated!r}, which is no number of seconds", hint="unset it")
+    return limit
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

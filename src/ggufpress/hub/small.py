@@ -12,9 +12,11 @@ from huggingface_hub import hf_hub_download
 
 from ggufpress.errors import CheckpointError, GgufpressError
 from ggufpress.hub.reading import whole_file
-from ggufpress.hub.repository import HubEntry, Repository
+from ggufpress.hub.repository import MAIN, HubEntry, Repository
+from ggufpress.source.folder import CONFIG
 
-SUFFIXES = (".json", ".jinja", ".model", ".txt", ".md", ".tiktoken")
+SUFFIXES = (".json", ".jinja", ".model", ".tiktoken")
+TEXTS = ("README.md", "merges.txt", "vocab.txt")
 MAX_BYTES = 1 << 30
 """No file that is read as a whole comes near this."""
 MAX_AHEAD_BYTES = 64 << 20
@@ -54,7 +56,7 @@ class SmallHubFiles:
     def bring_ahead(self) -> None:
         """Bring what a conversion will ask for, several files at a time. What fails is asked for again later, and then said."""
         wanted = [*self.names(), *self.names("additional_chat_templates")]
-        self._bring_all(name for name in wanted if name.endswith(SUFFIXES) and self._is_small(name))
+        self._bring_all(name for name in wanted if self._is_likely(name))
 
     def _bring_all(self, names: Iterable[str]) -> None:
         def bring(name: str) -> None:
@@ -64,14 +66,16 @@ class SmallHubFiles:
         with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="hub-small") as executor:
             list(executor.map(bring, names))
 
-    def _is_small(self, name: str) -> bool:
-        return self._repository.entries[name].size <= MAX_AHEAD_BYTES
+    def _is_likely(self, name: str) -> bool:
+        likely = name in TEXTS or name.endswith(SUFFIXES)
+        return likely and self._repository.entries[name].size <= MAX_AHEAD_BYTES
 
     def _bring(self, entry: HubEntry) -> Path:
         where = f"{self._repository.id}/{entry.name}"
         if entry.size > MAX_BYTES:
             raise CheckpointError(f"{where} has {entry.size:,} bytes, more than {MAX_BYTES:,}")
-        if entry.local or self._repository.offline:
+        # the config is asked for by the revision's name, which lets the cache know what that means
+        if (entry.local and entry.name != CONFIG) or self._repository.offline:
             with suppress(CheckpointError):
                 return self._checked(entry, entry.local or Path())
             if self._repository.offline:
@@ -79,20 +83,20 @@ class SmallHubFiles:
                     f"{where} is in the cache, but not as the Hub listed it", hint=f"remove it: rm {entry.local}"
                 )
         try:
-            return self._checked(entry, self._download(entry, anew=entry.local is not None))
+            return self._checked(entry, self._download(entry, entry.name == CONFIG))
         except CheckpointError:
             # what the cache or a proxy had is not what the Hub lists
             return self._checked(entry, self._download(entry, anew=True))
 
-    def _download(self, entry: HubEntry, *, anew: bool) -> Path:
+    def _download(self, entry: HubEntry, by_name: bool = False, *, anew: bool = False) -> Path:
         repository = self._repository
+        revision = (repository.revision or MAIN) if by_name else repository.commit
         session = repository.session
         place = session.call(
             lambda: hf_hub_download(
                 repository.id,
                 entry.name,
-                # the first file goes by the revision's name, so that the cache knows what it means
-                revision=repository.commit,
+                revision=revision,
                 endpoint=session.endpoint,
                 cache_dir=session.cache,
                 token=session.token,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +13,7 @@ from ggufpress.files import FileStamp, ReadOnlyFile
 from ggufpress.hub.address import HubAddress
 from ggufpress.hub.download import download
 from ggufpress.hub.hashing import FileHash
-from ggufpress.hub.patience import BRIEF
-from ggufpress.hub.ranges import Ranges
+from ggufpress.hub.ranges import Location, Ranges
 from ggufpress.hub.reading import HubReading
 from ggufpress.hub.repository import MAIN, HubEntry, Repository, pinned
 from ggufpress.hub.session import Session
@@ -33,23 +32,28 @@ CONNECTIONS = 16
 class HubHost:
     """Who reads the weights of `repository`.
 
-    `entries` are its files, which change when one is brought to this disk; `begun` are hashes of the headers that were read.
+    `entries` are its files, which change when one is brought to this disk; `begun` are hashes of the headers that were read,
+    `locations` the places where files were found.
     """
 
     repository: Repository
     entries: dict[str, HubEntry] = field(default_factory=dict)
     begun: dict[str, FileHash] = field(default_factory=dict)
+    locations: dict[str, Location] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.entries.update(self.repository.entries)
 
     def reading(self) -> HubReading:
         """A new reading of the repository's files."""
-        return HubReading(self.repository, self.entries, self.begun)
+        return self._reading(self.begun)
+
+    def _reading(self, begun: Mapping[str, FileHash] | None) -> HubReading:
+        return HubReading(self.repository, self.entries, self.locations, begun)
 
     def bring(self, files: Sequence[RemoteFile], progress: Callable[[int], None]) -> None:
         """Copy files to the library's cache. Raises as `hub.download.download`."""
-        for name, path in download(self.repository, files, progress).items():
+        for name, path in download(self.repository, self._reading(None), files, progress).items():
             self.entries[name] = replace(self.entries[name], local=path, checked=True)
 
 
@@ -119,7 +123,7 @@ def _refuse_gguf(repository: Repository, address: HubAddress) -> None:
 def _headers(host: HubHost, shards: Sequence[str]) -> list[list[TensorRef]]:
     """The tensors of each shard, read several at a time."""
     stop = threading.Event()
-    ranges = Ranges(host.repository, stop, BRIEF)
+    ranges = Ranges(host.repository, stop, host.locations, host.repository.session.brief)
     with ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="hub-header") as executor:
         waiting = [executor.submit(_header, host, ranges, shard) for shard in shards]
         try:
