@@ -23,10 +23,18 @@ def with_what_the_hub_says(session: Session, source: Source) -> Source:
         return source
     stated = {key: getattr(info.card_data, key, None) for key in ("license", "license_name", "license_link")}
     terms = {key: value if isinstance(value, str) else None for key, value in stated.items()}
+    found = replace(
+        source,
+        gated=bool(info.gated),
+        revision=info.sha or revision,
+        pipeline_tag=info.pipeline_tag or source.pipeline_tag,
+    )
     # terms belong together: those of the card that the Hub reads, or those in the file
-    own = terms if any(terms.values()) else {}
-    found = replace(source, gated=bool(info.gated), revision=info.sha or revision, **own)
-    return replace(found, pipeline_tag=info.pipeline_tag or source.pipeline_tag)
+    if not any(terms.values()):
+        return found
+    return replace(
+        found, license=terms["license"], license_name=terms["license_name"], license_link=terms["license_link"]
+    )
 
 
 def check_consent(source: Source, repo: str, *, public: bool, consent: bool) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from ggufpress.errors import HubError
 from ggufpress.execute.manifest import manifest_path
 from ggufpress.gguf.values import Metadata
-from ggufpress.hub.patience import Patience
 from ggufpress.hub.session import Session
 from ggufpress.publish.card import MANIFEST
 from ggufpress.publish.consent import check_consent, with_what_the_hub_says
@@ -24,8 +23,6 @@ from ggufpress.publish.run_commands import three_commands
 from ggufpress.publish.sending import Progress, Sender, Sending, Upload
 from ggufpress.publish.target import RemoteState, Target, git_oid, missing, read_bytes, read_json
 
-PATIENCE = Patience(failures=8, longest=30.0)
-"""For each file and each commit, on top of what the library tries again by itself."""
 REBASES = 5
 """How often a commit is made anew because somebody else was quicker."""
 MAX_REGULAR = 10_000_000
@@ -84,12 +81,11 @@ class Publication:
         types: Sequence[str],
         *,
         progress: Progress | None = None,
-        patience: Patience = PATIENCE,
     ) -> None:
         self._session, self._target, self._about = session, target, about
-        self._repository = Repository(session, target, title=title_of(about.source.name, types), patience=patience)
+        self._repository = Repository(session, target, title=title_of(about.source.name, types))
         self._chat = chat_facts(about.metadata)
-        self._progress, self._patience = progress, patience
+        self._progress = progress
         self._new: list[PublishedFile] = []
         self._wanted: dict[str, tuple[str, str | None]] = {}
         self._uploads: dict[str, Upload] = {}
@@ -113,7 +109,6 @@ class Publication:
             self._target.branch,
             create_pr=self._target.create_pr,
             progress=self._progress,
-            patience=self._patience,
         )
         self._sending = Sending(sender)
         return self

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from huggingface_hub import CommitInfo, CommitOperationAdd
 
 from ggufpress.errors import GgufpressError, HubError, RepositoryError, UsageError, VerifyError
-from ggufpress.hub.patience import Patience
 from ggufpress.hub.refusals import explained, is_no_answer_of_the_hub, status_of
 from ggufpress.hub.session import Attempts, Session
 from ggufpress.publish.target import MAIN, RemoteState, Target, missing, read_state
@@ -43,12 +42,11 @@ class Committed:
 class Repository:
     """A target, opened. `revision` is the branch or pull request that is changed; `pull` whether one is yet to be opened."""
 
-    def __init__(self, session: Session, target: Target, *, title: str, patience: Patience) -> None:
+    def __init__(self, session: Session, target: Target, *, title: str) -> None:
         target.check()
         # the library warns of what a server says of a card, and its HTTP client of the library
         warnings.filterwarnings("ignore", module=r"(huggingface_hub|httpx2)\b")
         self.session, self.target, self.title = session, target, title
-        self._patience = patience
         self.revision = target.branch
         self.pull = False
         self._pulls_before: frozenset[str] | None = None
@@ -151,7 +149,7 @@ class Repository:
 
     def state(self) -> RemoteState:
         """The state as it is now."""
-        return read_state(self.session, self.target.repo, self.revision)
+        return read_state(self.session, self.target.repo, self.revision, self.session.steady)
 
     def commit(
         self, changes: Mapping[str, CommitOperationAdd | bytes], wanted: Wanted, parent: RemoteState, message: str
@@ -168,14 +166,14 @@ class Repository:
                 return made
             if state.commit != parent.commit and look == LOOKS - 1:
                 break
-            time.sleep(self._patience.pause(look + 1))
+            time.sleep(self.session.steady.pause(look + 1))
         raise VerifyError(f"{self.target.repo} does not hold {wrong[0]} as it was sent", hint=f"see {self.page}")
 
     def _made(
         self, changes: Mapping[str, CommitOperationAdd | bytes], wanted: Wanted, parent: RemoteState, message: str
     ) -> Committed:
         asked = self.session.asked(self.target.repo, self.revision)
-        attempts = Attempts(asked, self._patience, time.sleep, self.session.say)
+        attempts = Attempts(asked, self.session.steady, time.sleep, self.session.say)
         while True:
             try:
                 # what was sent is referred to; small contents are asked about anew each time
@@ -241,7 +239,7 @@ class Repository:
                 hint=f"see whether it is there before running it again: {self.page}/discussions",
             )
         for ref in sorted(now - self._pulls_before, key=lambda ref: int(ref.rsplit("/", 1)[-1]), reverse=True):
-            if not missing(read_state(self.session, self.target.repo, ref), wanted):
+            if not missing(read_state(self.session, self.target.repo, ref, self.session.steady), wanted):
                 self.revision, self.pull = ref, False
                 return self._done("")
         return None

@@ -18,7 +18,6 @@ from huggingface_hub import CommitOperationAdd, constants, errors
 
 from ggufpress.errors import GgufError, GgufpressError, HubError
 from ggufpress.files import reason
-from ggufpress.hub.patience import Patience
 from ggufpress.hub.refusals import Cut, may_succeed_later, status_of
 from ggufpress.hub.session import Attempts, Cancelled, Session
 
@@ -133,10 +132,9 @@ class Sender:
         *,
         create_pr: bool = False,
         progress: Progress | None = None,
-        patience: Patience,
     ) -> None:
         self._session, self._repo, self._revision, self._create_pr = session, repo, revision, create_pr
-        self._progress, self._patience = progress, patience
+        self._progress = progress
         self.stop = threading.Event()
         self._xet: bool | None = None
         self._lock = threading.Lock()
@@ -147,7 +145,7 @@ class Sender:
         Raises GgufpressError, or Cancelled.
         """
         asked = self._session.asked(self._repo, self._revision, upload.path)
-        attempts = Attempts(asked, self._patience, self._wait, self._session.say)
+        attempts = Attempts(asked, self._session.steady, self._wait, self._session.say)
         failures = 0
         while True:
             try:

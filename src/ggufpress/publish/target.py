@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import ModelInfo
+
 from ggufpress.errors import HubError, RepositoryError, UsageError
+from ggufpress.hub.patience import Patience
 from ggufpress.hub.session import Session
 
 MAIN = "main"
@@ -66,10 +69,13 @@ def git_oid(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def read_state(session: Session, repo: str, revision: str) -> RemoteState:
+def read_state(session: Session, repo: str, revision: str, patience: Patience | None = None) -> RemoteState:
     """The state of a revision. Raises GgufpressError where it cannot be seen."""
-    asked = session.asked(repo, revision)
-    info = session.call(lambda: session.api.model_info(repo, revision=revision, files_metadata=True), asked)
+
+    def ask() -> ModelInfo:
+        return session.api.model_info(repo, revision=revision, files_metadata=True)
+
+    info = session.call(ask, session.asked(repo, revision), patience=patience)
     files = {
         one.rfilename: RemoteFile(one.size or 0, one.blob_id or "", one.lfs.sha256 if one.lfs else None)
         for one in info.siblings or []
@@ -95,7 +101,7 @@ def read_bytes(session: Session, repo: str, state: RemoteState, path: str) -> by
             def fetch(cache: str = folder) -> str:
                 return session.api.hf_hub_download(repo, path, revision=state.commit, cache_dir=cache)
 
-            content = Path(session.call(fetch, asked)).read_bytes()
+            content = Path(session.call(fetch, asked, patience=session.steady)).read_bytes()
         if wanted.is_(hashlib.sha256(content).hexdigest(), git_oid(content)):
             return content
     raise HubError(f"{path} of {repo} arrives with other bytes than the Hub states", hint="run it again later")
