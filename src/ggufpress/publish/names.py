@@ -17,7 +17,8 @@ NOT_A_MODEL = ("mmproj", "imatrix", "mtp-", "eagle3-", "dflash-", "dspark-")
 """What a file's name holds that llama.cpp does not take for a model's."""
 
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE)
-_TYPES = sorted((preset.name for preset in ALL), key=len, reverse=True)
+_OTHERS = ("Q3_K_XL", "Q4_K_XL", "Q5_K_XL", "Q6_K_XL", "Q8_K_XL")
+_TYPES = sorted([*(preset.name for preset in ALL), *_OTHERS], key=len, reverse=True)
 _LABEL = re.compile(rf"(?:UD-)?(?:{'|'.join(_TYPES)})(?:_[A-Z]+)?")
 _ENDS_IN_TAG = re.compile(r"[-.]([A-Z0-9_]+)", re.IGNORECASE)
 
