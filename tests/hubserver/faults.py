@@ -92,6 +92,13 @@ class CutUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class SpoilUpload:
+    """One byte of the request's body, counted from its start, arrives as another."""
+
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ExpiredUrl:
     """On the Hub: the signed URL of the redirect has expired already. On the second origin: the URL has just expired."""
 
@@ -113,6 +120,7 @@ Fault = (
     | Hang
     | LostReply
     | CutUpload
+    | SpoilUpload
     | ExpiredUrl
 )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import yaml
 
@@ -10,7 +11,7 @@ from ggufpress.publish.front_matter import END, updated_card
 from ggufpress.publish.run_commands import preferred, three_commands
 
 
-def file(type_name: str, nbytes: int, **more: object) -> PublishedFile:
+def file(type_name: str, nbytes: int, **more: Any) -> PublishedFile:
     part = Part(f"m-{type_name}.gguf", nbytes, type_name.lower().ljust(64, "0"))
     return replace(PublishedFile(type_name, (part,), 4.5, 1_100_000_000), **more)
 
@@ -18,7 +19,17 @@ def file(type_name: str, nbytes: int, **more: object) -> PublishedFile:
 SHARDS = PublishedFile("Q6_K", tuple(Part(f"Q6_K/m-Q6_K-0000{n}-of-00002.gguf", 5 * 10**9, "a" * 64) for n in (1, 2)))
 FACTS = CardFacts(
     "ann/m-GGUF",
-    Source("M", "org/m", "abc123", "other", "llama3", "https://e.x/licence", ("en",), ("chat", "bad tag\n"), "text-generation"),
+    Source(
+        "M",
+        "org/m",
+        "abc123",
+        "other",
+        "llama3",
+        "https://e.x/licence",
+        ("en",),
+        ("chat", "bad tag\n"),
+        "text-generation",
+    ),
     (file("Q8_0", 1_170_000_000, rmse=0.000123), file("Q4_K_M", 668_000_000, kld=0.0123), SHARDS),
     "llama",
     1_100_000_000,
@@ -49,7 +60,9 @@ def test_the_text_lists_files_hashes_commands_and_how_it_was_made() -> None:
     made = (Made("ggufpress quantize org/m -q Q8_0", "0.1.0", "abc123"),) * 2
     files = tuple(replace(one, made=how) for one, how in zip(FACTS.files, (*made, None), strict=True))
     text = card_text(replace(FACTS, files=files, imatrix="m-imatrix.gguf", private=True))
-    assert "| [m-Q8_0.gguf](m-Q8_0.gguf) | Q8_0 | 1.17 GB | 4.50 |  | 0.000123 | `q8_000000000` | as good as the" in text
+    assert (
+        "| [m-Q8_0.gguf](m-Q8_0.gguf) | Q8_0 | 1.17 GB | 4.50 |  | 0.000123 | `q8_000000000` | as good as the" in text
+    )
     assert "| 668 MB | 4.50 | 0.0123 |  |" in text
     assert f"{'q8_0'.ljust(64, '0')}  m-Q8_0.gguf" in text
     assert "and 1 more | Q6_K | 10.0 GB |" in text
@@ -74,7 +87,9 @@ def test_what_is_not_known_is_not_said() -> None:
 
 def test_names_that_are_markup_stay_text() -> None:
     evil = f"[x](javascript:1) `a` <script> {END}\n# Title | y"
-    text = card_text(replace(FACTS, source=replace(FACTS.source, name=evil, repo=None, license_link="javascript:alert(1)")))
+    text = card_text(
+        replace(FACTS, source=replace(FACTS.source, name=evil, repo=None, license_link="javascript:alert(1)"))
+    )
     assert END not in text
     assert "<script>" not in text.replace("\\<script\\>", "")
     assert "javascript:alert" not in text

@@ -57,7 +57,9 @@ def test_known_formats_need_no_template_of_ours() -> None:
 
 def test_shards_have_no_modelfile() -> None:
     shards = tuple(Part(f"Q6_K/m-Q6_K-0000{n}-of-00002.gguf", 70, "d" * 64) for n in (1, 2))
-    assert "Modelfile" not in small_files(replace(FACTS, files=(PublishedFile("Q6_K", shards),)), chat(CHATML), Existing())
+    assert "Modelfile" not in small_files(
+        replace(FACTS, files=(PublishedFile("Q6_K", shards),)), chat(CHATML), Existing()
+    )
 
 
 def test_a_file_of_the_owner_stays_and_one_of_ours_is_renewed() -> None:

@@ -16,7 +16,12 @@ def head(card: str) -> dict[str, object]:
 
 def test_a_new_card_has_everything() -> None:
     card = updated_card(None, "# Title", KEYS)
-    assert head(card) == {"base_model": "org/base", "license": "mit", "language": ["no", "en"], "tags": ["gguf", "chat"]}
+    assert head(card) == {
+        "base_model": "org/base",
+        "license": "mit",
+        "language": ["no", "en"],
+        "tags": ["gguf", "chat"],
+    }
     assert card.endswith(f"---\n\n{BEGIN}\n# Title\n{END}\n")
 
 
@@ -44,7 +49,9 @@ Text.
 
 def test_keys_and_comments_of_the_owner_stay() -> None:
     card = updated_card(OWNED, "ours", KEYS)
-    assert card.startswith("---\n# my own\nlicense: apache-2.0 # not mit\ntags:\n  - gguf\n  - mine   # kept\n  - text\n")
+    assert card.startswith(
+        "---\n# my own\nlicense: apache-2.0 # not mit\ntags:\n  - gguf\n  - mine   # kept\n  - text\n"
+    )
     assert head(card)["license"] == "apache-2.0"
     assert head(card)["base_model"] == "org/base"
     assert "# My card\n\nText.\n\n" + BEGIN in card

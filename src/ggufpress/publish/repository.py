@@ -5,6 +5,7 @@ A commit whose reply is lost is looked for before it is made again, so that noth
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import warnings
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from huggingface_hub import CommitInfo, CommitOperationAdd
 
 from ggufpress.errors import GgufpressError, HubError, RepositoryError, UsageError, VerifyError
-from ggufpress.hub.refusals import explained, is_no_answer_of_the_hub, status_of
+from ggufpress.hub.refusals import Cut, explained, is_no_answer_of_the_hub, status_of
 from ggufpress.hub.session import Attempts, Session
 from ggufpress.publish.target import MAIN, RemoteState, Target, missing, read_state
 
@@ -184,8 +185,11 @@ class Repository:
                 return self._committed(self._post(operations, parent, message))
             except GgufpressError:
                 raise
-            except Exception as error:
+            except Exception as caught:
+                error: Exception = caught
                 status = (status_of(error) or (0, {}))[0]
+                # the server has spoken JSON before: its answer was cut
+                error = Cut(self.revision) if isinstance(error, json.JSONDecodeError) else error
                 if status == 0 and is_no_answer_of_the_hub(error):
                     raise explained(error, asked) from None
                 failure = self._waited(attempts, error, status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import queue
 import threading
@@ -202,6 +203,9 @@ class Sender:
         if isinstance(plain, Cancelled | GgufpressError):
             raise plain
         found = status_of(plain)
+        if isinstance(plain, json.JSONDecodeError):
+            # the server has spoken JSON before: its answer was cut
+            return Cut(upload.path)
         if found is None:
             ours = isinstance(plain, httpx2.HTTPError | OSError | ValueError | KeyError | errors.HFValidationError)
             return plain if ours else Cut(f"{upload.path}: {type(plain).__name__}")

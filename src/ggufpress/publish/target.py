@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from huggingface_hub import ModelInfo
 
 from ggufpress.errors import HubError, RepositoryError, UsageError
@@ -73,7 +74,13 @@ def read_state(session: Session, repo: str, revision: str, patience: Patience | 
     """The state of a revision. Raises GgufpressError where it cannot be seen."""
 
     def ask() -> ModelInfo:
-        return session.api.model_info(repo, revision=revision, files_metadata=True)
+        try:
+            return session.api.model_info(repo, revision=revision, files_metadata=True)
+        except json.JSONDecodeError as error:
+            if patience is None:
+                raise
+            # the server has spoken JSON before: its answer was cut
+            raise httpx2.DecodingError(str(error)) from None
 
     info = session.call(ask, session.asked(repo, revision), patience=patience)
     files = {
