@@ -187,9 +187,7 @@ def test_a_commit_of_somebody_else_in_between_is_not_undone(world: World) -> Non
     assert "tiny-F16.gguf" in world.files()
 
 
-ONE_BY_ONE: list[tuple[str, Fault]] = [
-    (pattern, fault)
-    for pattern, faults in {
+FAULTS: dict[str, list[Fault]] = {
         r"GET /api/models/[^ ]+$": [Status(429, {"Retry-After": "0"}), Status(503), Reset(), Truncate(9), Drop(20), Hang(-1, 5)],
         r"POST /api/repos/create": [Status(500), Reset(), LostReply(), Hang(-1, 5)],
         r"/preupload/": [Status(429, {"RateLimit": '"api";r=0;t=0'}), Status(502), Reset(), LostReply(), Hang(-1, 5)],
@@ -203,9 +201,8 @@ ONE_BY_ONE: list[tuple[str, Fault]] = [
         r"/commit/": [Status(429, {"Retry-After": "0"}), Status(500), Status(503), Reset(), LostReply(), Drop(3), Hang(-1, 5)],
         r"GET /[^ ]*README.md": [Status(500), WrongBytes(3), Truncate(4), Reset(), Drop(5), Status(429)],
         r"HEAD /[^ ]*README.md": [Status(500), Status(429), Reset()],
-    }.items()
-    for fault in faults
-]  # fmt: skip
+    }  # fmt: skip
+ONE_BY_ONE = [(pattern, fault) for pattern, faults in FAULTS.items() for fault in faults]
 
 
 @pytest.mark.parametrize(("pattern", "fault"), ONE_BY_ONE, ids=[f"{p}-{f}" for p, f in ONE_BY_ONE])

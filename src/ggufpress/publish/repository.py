@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from huggingface_hub import CommitInfo, CommitOperationAdd
 from ggufpress.errors import GgufpressError, HubError, RepositoryError, UsageError, VerifyError
 from ggufpress.hub.refusals import Cut, explained, is_no_answer_of_the_hub, status_of
 from ggufpress.hub.session import Attempts, Session
+from ggufpress.publish.sending import hush_the_library
 from ggufpress.publish.target import MAIN, RemoteState, Target, missing, read_state
 
 Wanted = Mapping[str, tuple[str, str | None]]
@@ -45,8 +45,7 @@ class Repository:
 
     def __init__(self, session: Session, target: Target, *, title: str) -> None:
         target.check()
-        # the library warns of what a server says of a card, and its HTTP client of the library
-        warnings.filterwarnings("ignore", module=r"(huggingface_hub|httpx2)\b")
+        hush_the_library()
         self.session, self.target, self.title = session, target, title
         self.revision = target.branch
         self.pull = False

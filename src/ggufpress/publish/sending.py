@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,15 +17,15 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 from huggingface_hub import CommitOperationAdd, constants, errors
+from huggingface_hub.utils import hf_raise_for_status
 
 from ggufpress.errors import GgufError, GgufpressError, HubError
 from ggufpress.files import reason
+from ggufpress.hub.patience import RETRIED
 from ggufpress.hub.refusals import Cut, may_succeed_later, status_of
 from ggufpress.hub.session import Attempts, Cancelled, Session
 
 WORKERS = 2
-XET_TRIES = 3
-"""Failures through Xet after which a file goes the older way, which a firewall may let through."""
 
 Progress = Callable[[str, int, int], None]
 """Told path, bytes sent and bytes in all; from any thread."""
@@ -53,8 +54,8 @@ def takes_xet(session: Session, repo: str, revision: str, *, create_pr: bool = F
 
     def ask() -> httpx2.Response:
         found = session.client().get(url, headers=session.headers)
-        if found.status_code in (429, 500, 502, 503, 504):
-            found.raise_for_status()
+        if found.status_code in RETRIED:
+            hf_raise_for_status(found)
         return found
 
     try:
@@ -65,6 +66,11 @@ def takes_xet(session: Session, repo: str, revision: str, *, create_pr: bool = F
         name in headers
         for name in (constants.HUGGINGFACE_HEADER_X_XET_ENDPOINT, constants.HUGGINGFACE_HEADER_X_XET_ACCESS_TOKEN)
     )
+
+
+def hush_the_library() -> None:
+    """No warnings of the library's: what a server says of a card, and what its HTTP client says of the library."""
+    warnings.filterwarnings("ignore", module=r"(huggingface_hub|httpx2)\b")
 
 
 class FileOnItsWay(io.BufferedIOBase):
@@ -134,6 +140,7 @@ class Sender:
         create_pr: bool = False,
         progress: Progress | None = None,
     ) -> None:
+        hush_the_library()
         self._session, self._repo, self._revision, self._create_pr = session, repo, revision, create_pr
         self._progress = progress
         self.stop = threading.Event()
@@ -147,15 +154,19 @@ class Sender:
         """
         asked = self._session.asked(self._repo, self._revision, upload.path)
         attempts = Attempts(asked, self._session.steady, self._wait, self._session.say)
-        failures = 0
+        xet = self._uses_xet()
         while True:
             try:
-                return self._once(upload, xet=self._uses_xet() and failures < XET_TRIES)
+                return self._once(upload, xet=xet)
             except (Cancelled, GgufpressError):
                 raise
             except Exception as error:
-                failures += 1
-                attempts.failed(self._worth_a_try(error, upload))
+                found = self._worth_a_try(error, upload)
+                if xet and status_of(found) is None:
+                    # Xet has tried long by itself; a firewall may let the older way through
+                    xet, found = False, Cut(upload.path)
+                    self._session.say(f"Xet cannot be reached: {upload.path} goes by plain HTTP")
+                attempts.failed(found)
 
     def _once(self, upload: Upload, *, xet: bool) -> CommitOperationAdd:
         stream = None if xet else FileOnItsWay(upload, self._progress, self.stop)

@@ -29,6 +29,7 @@ def split_where_needed(model: LocalModel, limit: int = MAX_FILE, shard_size: str
         return
     folder = model.files[0].with_name(f".{model.stored.name}-shards")
     try:
+        folder.mkdir(exist_ok=True)
         report = copy(plan_split(model.stored, folder / model.stored.name, split_limits(shard_size)), force=True)
         stored = read_gguf_set(report.files[0].path)
         type_name = file_type(stored)
