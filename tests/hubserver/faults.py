@@ -16,12 +16,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Another answer than the right one: 429, 500 to 504, 403, 401."""
+    """Another answer than the right one: 429, 500 to 504, 403, 401; with `body` in the place of an error in JSON."""
 
     code: int
     headers: Mapping[str, str] = field(default_factory=dict)
     message: str = "something went wrong"
     error_code: str | None = None
+    body: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What can be read from the Hub: model info, trees, files, who somebody is. And the second origin, which holds LFS files.
 
-Answers the calls of huggingface_hub 2.4 that this project makes: `HfApi.model_info`, `list_repo_tree`, `get_paths_info`,
-`list_repo_refs`, `repo_exists`, `file_exists`, `revision_exists`, `whoami`, `get_hf_file_metadata`, `hf_hub_download`,
-`snapshot_download`, and range requests on `hf_hub_url`. Headers and codes as the client's source reads them
+Answers the calls of huggingface_hub 2.4 that this project makes: `HfApi.model_info`, `list_models`, `list_repo_tree`,
+`get_paths_info`, `list_repo_refs`, `repo_exists`, `file_exists`, `revision_exists`, `whoami`, `get_hf_file_metadata`,
+`hf_hub_download`, `snapshot_download`, and range requests on `hf_hub_url`. Headers and codes as the client's source reads them
 (utils/_http.py `hf_raise_for_status`, file_download.py `get_hf_file_metadata`, utils/_pagination.py).
 """
 
@@ -117,6 +117,17 @@ def _entry(path: str, file: File, expand: bool) -> dict[str, object]:
     if expand:
         found["lastCommit"] = {"id": "0" * 40, "title": "Upload files", "date": DATE}
     return found
+
+
+def models(site: Site, request: Request, groups: tuple[str, ...]) -> Response:
+    """GET /api/models?author=OWNER or ?search=TEXT: what everybody may see of it."""
+    author, text = (request.query.get(key, [""])[0].lower() for key in ("author", "search"))
+    found = [
+        {"_id": "0" * 24, "id": one.id, "modelId": one.id, "private": False, "likes": 0, "downloads": 0, "tags": []}
+        for one in site.store.repositories.values()
+        if not one.private and text in one.id.lower() and author in ("", one.owner.lower())
+    ]
+    return as_json(found[: int(request.query.get("limit", ["1000"])[0])])
 
 
 def tree(site: Site, request: Request, groups: tuple[str, ...]) -> Response:
@@ -260,6 +271,7 @@ def whoami(site: Site, request: Request, groups: tuple[str, ...]) -> Response:
 
 
 HUB = (
+    route("GET", r"/api/models", models),
     route("GET", r"/api/models/{repo}", model_info),
     route("GET", r"/api/models/{repo}/revision/{part}", model_info),
     route("GET", r"/api/models/{repo}/tree/{part}", tree),

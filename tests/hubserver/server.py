@@ -248,8 +248,10 @@ def _handler(origin: _Origin) -> type[BaseHTTPRequestHandler]:
         def _respond(self, request: Request, fault: Fault | None, body: _Body) -> Response:
             site = hub.site
             match fault:
-                case Status(code, more, message, error_code):
+                case Status(code, more, message, error_code, body):
                     plain = error(code, message, error_code)
+                    if body is not None:
+                        return Response(code, more, body.encode())
                     return replace(plain, headers={**plain.headers, **more})
                 case Hang(-1, seconds):
                     hub.stopping.wait(seconds)

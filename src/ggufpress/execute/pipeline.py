@@ -197,6 +197,9 @@ class _Run:
             for worker in workers:
                 while worker.is_alive():
                     worker.join(0.2)
+        except BaseException:
+            self._reader.stop()
+            raise
         finally:
             self._stop.set()
             for worker in workers:
@@ -232,6 +235,7 @@ class _Run:
         except BaseException as error:
             self._failed.append(error)
             self._stop.set()
+            self._reader.stop()
 
     def _take_slot(self) -> bytearray | None:
         while not self._stop.is_set():

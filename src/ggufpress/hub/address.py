@@ -12,7 +12,7 @@ from ggufpress.errors import UsageError
 _PART = r"[A-Za-z0-9][\w.-]*"
 _ID = re.compile(rf"(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[^@\s]+))?", re.ASCII)
 _WITH_FILE = re.compile(rf"(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[^@\s/]+))?/(?P<file>[^@\s]+\.gguf)", re.ASCII)
-_HF = re.compile(rf"(?:models/)?(?P<repo>{_PART}(?:/{_PART})?)(?:@(?P<revision>[^@\s/]+|refs/[^@\s/]+/[^@\s/]+))?"
+_HF = re.compile(rf"(?:models/)?(?P<repo>{_PART}(?:/{_PART})?)(?:@(?P<revision>refs/[^@\s/]+/[^@\s/]+|[^@\s/]+))?"
                  r"(?:/(?P<file>[^@\s]+))?/?", re.ASCII)  # fmt: skip
 _NAME = re.compile(_PART, re.ASCII)
 HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
@@ -64,7 +64,7 @@ def explicit_address(text: str) -> HubAddress | None:
 
 def short_address(text: str) -> HubAddress | None:
     """The repository that org/name, org/name@revision or org/name/FILE.gguf names; None for other text."""
-    match = _ID.fullmatch(text) or _WITH_FILE.fullmatch(text)
+    match = _WITH_FILE.fullmatch(text) or _ID.fullmatch(text)
     return HubAddress(match["repo"], match["revision"], match.groupdict().get("file")) if match else None
 
 

@@ -7,8 +7,10 @@ expires. The token goes to the Hub alone.
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -58,6 +60,14 @@ class Ranges:
         self._lock = threading.Lock()
         self._locations = locations
         self._asking: dict[str, threading.Lock] = {}
+        self._open: set[socket.socket] = set()
+
+    def hang_up(self) -> None:
+        """Break off what is on its way, once `stop` is set."""
+        with self._lock:
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def fetch(
         self, entry: HubEntry, start: int, buffer: memoryview, arrived: Callable[[int], None] = lambda _: None
@@ -71,6 +81,8 @@ class Ranges:
         attempts = Attempts(asked, self._patience, self._wait, session.say)
         done = 0
         while done < len(buffer):
+            if self._stop.is_set():
+                raise Cancelled
             try:
                 location = self._location(entry)
                 for count in self._get(entry, location, start + done, buffer[done:]):
@@ -101,16 +113,35 @@ class Ranges:
         ) as response:
             self._check(entry, location, response, start, len(buffer))
             done = 0
-            for data in response.iter_raw():
-                if self._stop.is_set():
-                    raise Cancelled
-                count = min(len(data), len(buffer) - done)
-                buffer[done : done + count] = data[:count]
-                done += count
-                # read to the end of the body, which is where the connection can be used again
-                if data and not count:
-                    return
-                yield count
+            with self._listed(response):
+                for data in response.iter_raw():
+                    if self._stop.is_set():
+                        raise Cancelled
+                    count = min(len(data), len(buffer) - done)
+                    buffer[done : done + count] = data[:count]
+                    done += count
+                    # read to the end of the body, which is where the connection can be used again
+                    if data and not count:
+                        return
+                    yield count
+
+    @contextmanager
+    def _listed(self, response: httpx2.Response) -> Iterator[None]:
+        """Let `hang_up` know of the connection."""
+        stream = response.extensions.get("network_stream")
+        connection = stream.get_extra_info("socket") if stream else None
+        if connection is None:
+            yield
+            return
+        with self._lock:
+            self._open.add(connection)
+        try:
+            if self._stop.is_set():
+                raise Cancelled
+            yield
+        finally:
+            with self._lock:
+                self._open.discard(connection)
 
     def _check(self, entry: HubEntry, location: Location, response: httpx2.Response, start: int, nbytes: int) -> None:
         """Raise where the body that comes is not the range that was asked for."""

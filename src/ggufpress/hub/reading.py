@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -28,6 +29,8 @@ EXTRA = 16 << 20
 EXTRA_SHARE = 20
 """A file's bytes that no tensor needs, or not yet, are fetched for its hash up to EXTRA and one part in EXTRA_SHARE of it."""
 CHUNK = 1 << 20
+PARTING = 1.0
+"""Seconds that connections are given to end when nobody needs them any more."""
 
 Told = Callable[[Fetched | None, BaseException | None], None]
 
@@ -52,6 +55,7 @@ class HubReading:
         self._ranges = Ranges(repository, self._stop, locations)
         self._news = threading.Condition()
         self._wanted = wanted or Wanted()
+        self._unhashed = 0
         self._error: BaseException | None = None
         self._workers: list[threading.Thread] = []
         self._hashes = None if begun is None else _Hashes(self._ranges, begun, self._hashed)
@@ -86,16 +90,26 @@ class HubReading:
 
     def finish(self) -> tuple[FileRead, ...]:
         """What was read, once nothing more will be. Raises CheckpointError for a file with another hash."""
-        self._raise_error()
+        with self._news:
+            # what was read last may still be on its way to the hash
+            self._news.wait_for(lambda: not self._unhashed or self._error or self._stop.is_set())
+            self._raise_error()
         return (*(self._hashes.finish() if self._hashes else ()), *self._local.finish())
+
+    def stop(self) -> None:
+        """Let whoever waits for bytes wait no longer: Cancelled tells them. From any thread."""
+        self._stop.set()
+        self._ranges.hang_up()
+        with self._news:
+            self._news.notify_all()
 
     def close(self) -> None:
         """Stop all work. A second call does nothing."""
-        self._stop.set()
-        with self._news:
-            self._news.notify_all()
+        self.stop()
+        deadline = time.monotonic() + PARTING
         for worker in self._workers:
-            worker.join()
+            # one that waits for an answer notices when that comes, and then does nothing more
+            worker.join(max(0.0, deadline - time.monotonic()))
         self._workers.clear()
         if self._hashes:
             self._hashes.close()
@@ -132,6 +146,7 @@ class HubReading:
         with self._news:
             while not self._stop.is_set() and not self._error:
                 if (fetched := self._wanted.next_range()) is not None:
+                    self._unhashed += 1
                     return fetched
                 self._news.wait()
             return None
@@ -161,6 +176,7 @@ class HubReading:
         with self._news:
             if fetched:
                 fetched.hashed = True
+                self._unhashed -= 1
                 self._release(fetched)
             self._error = self._error or error
             self._news.notify_all()

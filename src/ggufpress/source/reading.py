@@ -67,6 +67,13 @@ class TensorReader:
         """
         return tuple(read for reading in self._remote.values() for read in reading.finish())
 
+    def stop(self) -> None:
+        """Let whoever waits for bytes from elsewhere wait no longer. From any thread."""
+        with self._lock:
+            remote = list(self._remote.values())
+        for reading in remote:
+            reading.stop()
+
     def close(self) -> None:
         """Close all files. No other method may be running."""
         for reading in self._remote.values():
