@@ -86,6 +86,20 @@ class LostReply:
 
 
 @dataclass(frozen=True, slots=True)
+class CutUpload:
+    """The connection is reset when so many bytes of the request's body have come."""
+
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpoilUpload:
+    """One byte of the request's body, counted from its start, arrives as another."""
+
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ExpiredUrl:
     """On the Hub: the signed URL of the redirect has expired already. On the second origin: the URL has just expired."""
 
@@ -95,7 +109,21 @@ def expired_token() -> Status:
     return Status(401, message="Invalid credentials in Authorization header")
 
 
-Fault = Status | Drop | Reset | Truncate | WrongBytes | IgnoreRange | WrongRange | Slow | Hang | LostReply | ExpiredUrl
+Fault = (
+    Status
+    | Drop
+    | Reset
+    | Truncate
+    | WrongBytes
+    | IgnoreRange
+    | WrongRange
+    | Slow
+    | Hang
+    | LostReply
+    | CutUpload
+    | SpoilUpload
+    | ExpiredUrl
+)
 
 
 @dataclass(frozen=True, slots=True)

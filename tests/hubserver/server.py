@@ -26,8 +26,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from tests.hubserver import reads
+from tests.hubserver import reads, writes
 from tests.hubserver.faults import (
+    CutUpload,
     Drop,
     ExpiredUrl,
     Fault,
@@ -37,6 +38,7 @@ from tests.hubserver.faults import (
     LostReply,
     Reset,
     Slow,
+    SpoilUpload,
     Status,
     Truncate,
     WrongBytes,
@@ -82,8 +84,8 @@ class HubServer:
         self.log: list[Logged] = []
         self.stopping = threading.Event()
         self._secret = os.urandom(16)
-        self._hub = _Origin("hub", self, (*routes, *reads.HUB))
-        self._cdn = _Origin("cdn", self, (*cdn_routes, *reads.CDN))
+        self._hub = _Origin("hub", self, (*routes, *reads.HUB, *writes.HUB))
+        self._cdn = _Origin("cdn", self, (*cdn_routes, *reads.CDN, *writes.CDN))
         self.endpoint = self._hub.address
         self.cdn = self._cdn.address
         self.site = Site(self.store, self.endpoint, self.cdn, self._sign, self._is_signed, page, hides_gated)
@@ -192,6 +194,13 @@ class _Body:
             self._data = b"".join(self._parts())
         return self._data
 
+    def spoil(self, at: int) -> None:
+        """Let one byte be another."""
+        data = bytearray(self.read())
+        if data:
+            data[min(at, len(data) - 1)] ^= 0xFF
+        self._data = bytes(data)
+
     def _parts(self) -> Iterator[bytes]:
         stream, headers = self._handler.rfile, self._handler.headers
         if headers.get("transfer-encoding", "").lower() == "chunked":
@@ -228,7 +237,7 @@ def _handler(origin: _Origin) -> type[BaseHTTPRequestHandler]:
             asked, token = headers.get("range"), headers.get("authorization")
             entry = Logged(request.line, parts.query, asked, token, 0, 0, fault)
             hub.log.append(entry)
-            response = self._respond(request, fault)
+            response = self._respond(request, fault, body)
             body.read()
             entry.status = response.status
             for count in self._send(response, fault):
@@ -236,7 +245,7 @@ def _handler(origin: _Origin) -> type[BaseHTTPRequestHandler]:
 
         do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
 
-        def _respond(self, request: Request, fault: Fault | None) -> Response:
+        def _respond(self, request: Request, fault: Fault | None, body: _Body) -> Response:
             site = hub.site
             match fault:
                 case Status(code, more, message, error_code, body):
@@ -248,6 +257,12 @@ def _handler(origin: _Origin) -> type[BaseHTTPRequestHandler]:
                     hub.stopping.wait(seconds)
                     raise _Gone
                 case Reset(-1):
+                    self._reset()
+                case SpoilUpload(at):
+                    request.body.read()
+                    body.spoil(at)
+                case CutUpload(after):
+                    self.rfile.read(min(after, int(request.headers.get("content-length", "0"))))
                     self._reset()
                 case ExpiredUrl() if origin.name == "cdn":
                     return Response(

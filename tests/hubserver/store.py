@@ -45,6 +45,18 @@ class Commit:
 
 
 @dataclass(slots=True)
+class Discussion:
+    """A discussion or pull request; a pull request's changes are the branch `refs/pr/NUMBER`."""
+
+    number: int
+    title: str
+    description: str
+    author: str
+    is_pull_request: bool
+    status: str = "open"
+
+
+@dataclass(slots=True)
 class Repository:
     """A model repository. `gated` is False, "auto" or "manual"; `granted` are the users who were given access."""
 
@@ -57,6 +69,7 @@ class Repository:
     refs: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
+    discussions: list[Discussion] = field(default_factory=list)
 
     @property
     def owner(self) -> str:
@@ -95,6 +108,10 @@ class Store:
         self.repositories: dict[str, Repository] = {}
         self.objects: dict[str, File] = {}
         """LFS objects by sha256, of every repository and before their commit."""
+        self.parts: dict[tuple[str, int], bytes] = {}
+        """Parts of multipart uploads that are not complete, by sha256 and number."""
+        self.unchecked: dict[str, bytes] = {}
+        """What was uploaded under a sha256, before the Hub has checked it."""
 
     def add_user(self, name: str, token: str, orgs: tuple[str, ...] = (), role: str = "write") -> User:
         """A user who logs in with `token`."""

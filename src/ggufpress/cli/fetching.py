@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ggufpress.cli.output import human_bytes
+from ggufpress.amounts import human_bytes
 from ggufpress.execute.bringing import remote_files
 from ggufpress.planning import Plan
 from ggufpress.source.remote import RemoteFile

@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "say what quantize would do, from headers only",
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
+    "push": "publish GGUF files on the Hub, with a model card",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
     "imatrix": "show what an importance matrix holds",
@@ -33,7 +34,7 @@ COMMANDS = {
     "whoami": "say who is logged in at the Hub",
     "archs": "list the model classes that can be converted",
 }
-WRITING = ("quantize", "split", "merge")
+WRITING = ("quantize", "push", "split", "merge")
 """Commands that may not have finished when nobody reads what they say any more."""
 INTERRUPTED = 130
 

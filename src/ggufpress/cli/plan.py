@@ -8,19 +8,10 @@ from typing import Unpack
 import click
 from rich.table import Table
 
+from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.container_options import container_options
 from ggufpress.cli.fetching import fetching
-from ggufpress.cli.output import (
-    human_bytes,
-    human_count,
-    print_json,
-    print_table,
-    say,
-    shared_options,
-    stderr,
-    stdout,
-    table,
-)
+from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, stdout, table
 from ggufpress.cli.quantize import about_importance
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options

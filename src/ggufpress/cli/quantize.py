@@ -8,10 +8,12 @@ from typing import Unpack
 
 import click
 
+from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.container_options import container_options
 from ggufpress.cli.fetching import fetching
-from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, say, shared_options, stderr, table
+from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, table
 from ggufpress.cli.progress import ByteProgress, WeightProgress
+from ggufpress.cli.push_options import PushOptions, push_options, refuse_without_push
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.execute.bringing import bring
@@ -52,6 +54,11 @@ class ByteCount(click.ParamType[int]):
     "--download", is_flag=True, help="Copy a source on the Hub to its cache first; else its weights are streamed."
 )
 @click.option("--manifest", is_flag=True, help="Write FILE.manifest.json beside each file: hashes, types, errors.")
+@click.option("--push", metavar="ORG/NAME", help="Publish the files in this repository on the Hub.")
+@click.option(
+    "--delete-after-upload", is_flag=True, help="Have one file at a time: publish and remove it, then make the next."
+)
+@push_options
 @shared_options
 def command(
     source: str,
@@ -60,6 +67,14 @@ def command(
     memory: int,
     force: bool,
     manifest: bool,
+    push: str | None,
+    delete_after_upload: bool,
+    private: bool | None,
+    create_pr: bool,
+    push_revision: str,
+    yes_i_may: bool,
+    card: bool,
+    base_model: str | None,
     download: bool,
     as_json: bool,
     quiet: bool,
@@ -76,6 +91,15 @@ def command(
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q IQ2_M --imatrix imatrix.gguf --tensor-type attn_v=q6_k
     """
+    publishing: PushOptions = {
+        "private": private,
+        "create_pr": create_pr,
+        "push_revision": push_revision,
+        "yes_i_may": yes_i_may,
+        "card": card,
+        "base_model": base_model,
+    }
+    refuse_without_push(push, publishing, delete_after_upload)
     talk = not quiet and not as_json
     options["say"] = say if talk else None
     plan = requested(source, types or None, **options)
@@ -85,6 +109,26 @@ def command(
         fetched = fetching(plan)
         with ByteProgress("downloading", fetched.whole_bytes, fetched.n_files) if talk else nullcontext() as bar:
             bring(plan, (lambda count: bar.advance(count, "")) if bar else lambda _: None)
+    if push:
+        # the Hub's library takes long to import: only for those who ask for it
+        from ggufpress.cli.quantize_and_push import quantize_and_push, split_for_the_hub  # noqa: PLC0415
+
+        quantize_and_push(
+            split_for_the_hub(
+                plan, lambda size: requested(source, types or None, **options | {"split_max_size": size})
+            ),
+            push,
+            publishing,
+            token=options.get("token"),
+            force=force,
+            delete=delete_after_upload,
+            one_read=fetching(plan).n_files > 0,
+            threads=threads,
+            memory=memory,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
     with ExitStack() as stack:
         progress = stack.enter_context(WeightProgress(plan)) if talk else None
         report = execute(
