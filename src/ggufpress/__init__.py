@@ -3,8 +3,8 @@
     import ggufpress
     ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")
 
-Public names: plan, quantize, verify, inspect, split, merge, quantize_rows, dequantize_rows, the values they return
-(Plan, Report, VerifyReport, Inspection) and GgufpressError, the root of all errors.
+Public names: plan, quantize, verify, compare, inspect, split, merge, quantize_rows, dequantize_rows, the values they
+return (Plan, Report, VerifyReport, FileComparison, Inspection) and GgufpressError, the root of all errors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ggufpress.api import merge, quantize, split, verify
+    from ggufpress.api import compare, merge, quantize, split, verify
+    from ggufpress.comparison.report import FileComparison
     from ggufpress.errors import GgufpressError
     from ggufpress.execute.run import Report
     from ggufpress.inspection import Inspection, inspect
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from ggufpress.quant.rows import dequantize_rows, quantize_rows
 
 __all__ = [
+    "FileComparison",
     "GgufpressError",
     "Inspection",
     "Plan",
     "Report",
     "VerifyReport",
+    "compare",
     "dequantize_rows",
     "inspect",
     "merge",
@@ -39,11 +42,13 @@ __all__ = [
 ]
 
 _HOMES = {
+    "FileComparison": "comparison.report",
     "GgufpressError": "errors",
     "Inspection": "inspection",
     "Plan": "planning.build",
     "Report": "execute.run",
     "VerifyReport": "proof.report",
+    "compare": "api",
     "dequantize_rows": "quant.rows",
     "inspect": "inspection",
     "merge": "api",

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Unpack
 
+from ggufpress.comparison.report import FileComparison, compare_sources
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.gguf.shards import read_gguf_set
@@ -51,6 +52,18 @@ def verify(
     well. raises: GgufError where the file cannot be parsed, and the errors of reading the source.
     """
     return verify_file(Path(path), resolve(against) if against is not None else None, threads)
+
+
+def compare(left: str | PathLike[str], right: str | PathLike[str], *, threads: int | None = None) -> FileComparison:
+    """Say how two GGUF files differ, or a GGUF file and the checkpoint it was made from, whichever comes first.
+
+    Keys, tensors, types, and for weights that differ RMSE, largest difference and cosine, of `right` against `left`. The
+    result's `equal` says whether there is a difference, its `verdict` in short clauses what the differences come to.
+    raises: GgufpressError and its subclasses.
+
+    Example: `ggufpress.compare("mine.gguf", "theirs.gguf").verdict[0]`
+    """
+    return compare_sources(resolve(left), resolve(right), threads)
 
 
 def split(

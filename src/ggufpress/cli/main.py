@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "say what quantize would do, from headers only",
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
+    "compare": "say how two GGUF files differ, or a file and its source",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
     "imatrix": "show what an importance matrix holds",
