@@ -55,7 +55,7 @@ class KeyComparison:
     @property
     def touched(self) -> tuple[str, ...]:
         """The names of all keys that differ."""
-        return tuple(item.key for item in (*self.changed, *self.removed, *self.added))
+        return (*(change.key for change in self.changed), *(key.key for key in (*self.removed, *self.added)))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
@@ -110,7 +110,7 @@ def _about(left: Value, right: Value) -> str:
         return _items(left.data, right.data)
     if isinstance(left.data, str | bytes) and isinstance(right.data, str | bytes):
         return _text(_readable(left.data), _readable(right.data))
-    return f"{left.data} -> {right.data}"
+    return f"{left.data!r} -> {right.data!r}"
 
 
 def _type(value: Value) -> str:

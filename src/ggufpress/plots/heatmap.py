@@ -48,8 +48,8 @@ class HeatMap:
         """Draw it with its top left corner at (x, y); `legend` says what the colours mean."""
         left = x + self.margin
         scale = Scale.of(self.values.values())
-        for number, row in enumerate(self.rows):
-            on.text(left - 8, y + ROW * number + 14, row, anchor="end")
+        for number, name in enumerate(self.rows):
+            on.text(left - 8, y + ROW * number + 14, name, anchor="end")
         for (row, column), value in self.values.items():
             place = (left + self.column * column, y + ROW * row, self.column - GAP, ROW - GAP)
             fill = "" if value == 0 else scale.colour(value)
