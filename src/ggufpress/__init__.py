@@ -3,8 +3,8 @@
     import ggufpress
     ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")
 
-Public names: plan, quantize, verify, compare, inspect, split, merge, quantize_rows, dequantize_rows, the values they
-return (Plan, Report, VerifyReport, FileComparison, Inspection) and GgufpressError, the root of all errors.
+Public names: plan, quantize, verify, compare, reproduce, inspect, split, merge, quantize_rows, dequantize_rows, the values
+they return (Plan, Report, VerifyReport, FileComparison, Inspection) and GgufpressError, the root of all errors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ggufpress.api import compare, merge, quantize, split, verify
+    from ggufpress.api import compare, merge, quantize, reproduce, split, verify
     from ggufpress.comparison.report import FileComparison
     from ggufpress.errors import GgufpressError
     from ggufpress.execute.run import Report
@@ -37,6 +37,7 @@ __all__ = [
     "plan",
     "quantize",
     "quantize_rows",
+    "reproduce",
     "split",
     "verify",
 ]
@@ -55,6 +56,7 @@ _HOMES = {
     "plan": "planning.request",
     "quantize": "api",
     "quantize_rows": "quant.rows",
+    "reproduce": "api",
     "split": "api",
     "verify": "api",
 }
