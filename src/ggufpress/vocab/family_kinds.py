@@ -128,7 +128,7 @@ def internlm3(files: TokenizerFiles, n_vocab: int | None) -> Result:
 def xverse(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """The tokens of tokenizer.json without scores, as SentencePiece. A zero byte is spelled out."""
     tokenizer = load_fast_tokenizer(files)
-    vocab: dict[str, int] = tokenizer.backend.get_vocab(with_added_tokens=True)
+    vocab = tokenizer.vocab()
     by_id = {token_id: token for token, token_id in vocab.items()}
     n_vocab = check_n_vocab(len(vocab) if n_vocab is None else n_vocab, f"{files.path('config.json')}: vocab_size")
     if (wrong := next((i for i in range(n_vocab) if i not in by_id), None)) is not None or len(by_id) > n_vocab:
