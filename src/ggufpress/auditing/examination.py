@@ -126,28 +126,38 @@ def examine(
 def _best(
     item: Examined, reader: PairedReader, data: ImportanceData | None, progress: Progress | None
 ) -> TensorFinding:
-    """The best finding of all roundings on the way, as long as these can be the cause."""
-    best: TensorFinding | None = None
-    # a matrix that is given may not have been used for this tensor
+    """The best finding of all roundings on the way, with the matrix and, as it may not have been used here, without."""
+    found = []
     for entry in (item.entry, None) if item.entry else (None,):
-        for via in item.vias:
-            made = replace(item, entry=entry)
-            found = _examined_once(made, via, reader, data, progress if best is None else None)
-            if best is None or (found.verdict.rank, found.n_differ) < (best.verdict.rank, best.n_differ):
-                best = found
-            if best.verdict is Verdict.IDENTICAL or found.n_differ > BUILD_SHARE * found.n_blocks:
+        made = replace(item, entry=entry)
+        for via in _nearest_vias(made, reader, data):
+            found.append(_examined_once(made, via, reader, data, None if found else progress))
+            # the first is the likeliest; where it leaves few blocks, another may leave none
+            if found[-1].verdict is Verdict.IDENTICAL or found[-1].n_differ > BUILD_SHARE * found[-1].n_blocks:
                 break
-        if best is not None and best.verdict.rank <= Verdict.BUILD.rank:
+        if min(finding.verdict.rank for finding in found) <= Verdict.BUILD.rank:
             break
-    assert best is not None
-    return best
+    return min(found, key=lambda finding: (finding.verdict.rank, finding.n_differ))
+
+
+def _nearest_vias(item: Examined, reader: PairedReader, data: ImportanceData | None) -> Sequence[QType]:
+    """The roundings on the way, the one that gives the most of the first blocks first."""
+    if len(item.vias) == 1:
+        return item.vias
+    differ: dict[QType, int] = {}
+    for via in item.vias:
+        work = partial(_n_differ, planned=item.planned(via), data=data)
+        for _, count in reader.each([(item.tensor, item.ref, item.qtype)], work, only_first=True):
+            differ[via] = count
+        if not differ[via]:
+            break
+    return sorted(differ, key=lambda via: differ[via])
 
 
 def _examined_once(
     item: Examined, via: QType, reader: PairedReader, data: ImportanceData | None, progress: Progress | None
 ) -> TensorFinding:
-    planned = item.planned(via)
-    work = partial(_tally, planned=planned, data=data)
+    work = partial(_tally, planned=item.planned(via), data=data)
     tallies = reader.each([(item.tensor, item.ref, item.qtype)], work, progress)
     return _judged(item, via, sum((tally for _, tally in tallies), Tally()))
 
@@ -191,14 +201,28 @@ def _finding(
     )  # fmt: skip
 
 
-def _tally(pair: PairedSlab, planned: PlannedTensor, data: ImportanceData | None) -> Tally:
-    """One slab: made anew, compared, and the blocks that differ judged."""
+def _made(
+    pair: PairedSlab, planned: PlannedTensor, data: ImportanceData | None
+) -> tuple[Loaded, NDArray[np.uint8], NDArray[np.uint8]]:
+    """The source's weights of a slab, the blocks that we make of them, and the file's."""
     stored, qtype = pair.qtypes
     found = _loaded(pair, unpacked=stored.quantized and qtype is not stored)
     ours = np.empty(qtype.row_bytes(pair.slab.elements), np.uint8)
-    convert(found, planned, memoryview(ours).cast("B"), data)
+    convert(found, planned, memoryview(ours), data)
     size = qtype.block_bytes
-    mine, theirs = ours.reshape(-1, size), np.frombuffer(pair.data, np.uint8).reshape(-1, size)
+    return found, ours.reshape(-1, size), np.frombuffer(pair.data, np.uint8).reshape(-1, size)
+
+
+def _n_differ(pair: PairedSlab, planned: PlannedTensor, data: ImportanceData | None) -> int:
+    """How many blocks of a slab are not those that we make."""
+    _, mine, theirs = _made(pair, planned, data)
+    return int((mine != theirs).any(axis=1).sum())
+
+
+def _tally(pair: PairedSlab, planned: PlannedTensor, data: ImportanceData | None) -> Tally:
+    """One slab: made anew, compared, and the blocks that differ judged."""
+    qtype = pair.qtype
+    found, mine, theirs = _made(pair, planned, data)
     differ = np.flatnonzero((mine != theirs).any(axis=1))
     if not len(differ):
         return Tally(len(mine), len(mine))

@@ -51,6 +51,16 @@ class Levels:
     zero: int | None = None
 
     @property
+    def is_even(self) -> bool:
+        """Whether the levels lie at the same distance from each other."""
+        return self.at == _even(self.n)
+
+    @property
+    def has_minimum(self) -> bool:
+        """Whether scale and minimum are rounded each by itself after the levels are chosen."""
+        return self.fitted and self.zero is None
+
+    @property
     def n(self) -> int:
         """Steps from the lowest to the highest level."""
         return len(self.at) - 1
@@ -82,14 +92,22 @@ LEVELS: Mapping[str, Levels] = {
 class Placed:
     """Weights of blocks beside the levels they have. All arrays are (blocks, weights).
 
-    `excess` is how much farther a weight is from its level than from the nearest one, `step` the mean distance of levels,
-    `level` the number of the level that it has.
+    `excess` is how much farther a weight is from its level than from the nearest one, `slack` how much it may be; both in
+    steps, and `step` is the mean distance of levels. `stored` are the values, `bottom` and `width` the range of levels.
     """
 
     excess: Numbers
     step: Numbers
-    level: NDArray[np.int64]
     slack: Numbers
+    stored: Numbers
+    bottom: Numbers
+    width: Numbers
+
+    def level(self, which: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+        """The number of each weight's level, from 0 to `n`, in the blocks `which` of a type with even levels."""
+        with np.errstate(all="ignore"):
+            part = (self.stored[which] - self.bottom[which]) / self.width[which]
+        return np.rint(n * np.nan_to_num(part, posinf=0, neginf=0)).astype(np.int64)
 
 
 def values(blocks: Bytes, qtype: QType) -> Numbers:
@@ -107,19 +125,33 @@ def place(weights: Numbers, blocks: Bytes, qtype: QType) -> Placed:
     high[:, levels.first : levels.last] = levels.highest
     bottom, stored = values(low, qtype), values(blocks, qtype)
     width = values(high, qtype) - bottom
-    at = np.array(levels.at)
-    between = (at[1:] + at[:-1]) / 2
     with np.errstate(all="ignore"):
-        nearest = at[np.searchsorted(between, np.where(width != 0, (weights - bottom) / width, 0))]
-        level = np.searchsorted(between, np.where(width != 0, (stored - bottom) / width, 0))
+        nearest = _nearest(weights, bottom, width, levels)
         step = np.abs(width) / levels.n
-        excess = np.abs(weights - stored) - np.abs(weights - (bottom + nearest * width))
+        nearest *= width
+        nearest += bottom
+        excess = np.abs(weights - stored) - np.abs(weights - nearest)
         excess = np.where(step > 0, excess / step, 0)
-        # an error of the scale moves a level, and the middle between two levels, to either side
-        largest = np.maximum(np.abs(bottom), np.abs(bottom + width))
+        # an error of the scale, and of the minimum, moves a level, and the middle between two levels, to either side
+        top = np.abs(bottom + width)
+        largest = np.abs(bottom) + np.abs(width) if levels.has_minimum else np.maximum(np.abs(bottom), top)
         moved = 2 * (largest * 2.0**-11 + levels.span * 2.0**-25) / step if levels.span else 0.0
         slack = np.where(step > 0, moved + EXACTLY, np.inf)
-    return Placed(excess, step, level, slack)
+    return Placed(excess, step, slack, stored, bottom, width)
+
+
+def _nearest(weights: Numbers, bottom: Numbers, width: Numbers, levels: Levels) -> Numbers:
+    """Where the level nearest to each weight stands, from 0 to 1."""
+    part = np.where(width != 0, (weights - bottom) / width, 0)
+    if not levels.is_even:
+        at = np.array(levels.at)
+        places: Numbers = at[np.searchsorted((at[1:] + at[:-1]) / 2, part)]
+        return places
+    np.clip(part, 0, 1, out=part)
+    part *= levels.n
+    np.rint(part, out=part)
+    part /= levels.n
+    return part
 
 
 def off_level(weights: Numbers, blocks: Bytes, qtype: QType, *, fitted: bool) -> tuple[NDArray[np.bool_], Placed]:
@@ -137,7 +169,7 @@ def off_level(weights: Numbers, blocks: Bytes, qtype: QType, *, fitted: bool) ->
             part = slice(start, start + LINES)
             wrong = np.flatnonzero(off[part].any(axis=1)) + start
             if len(wrong):
-                off[wrong[on_one_line(weights[wrong], placed.level[wrong], levels)]] = False
+                off[wrong[on_one_line(weights[wrong], placed.level(wrong, levels.n), levels)]] = False
     return off, placed
 
 

@@ -31,7 +31,8 @@ NOT_PROVEN = 5
 class AuditReport:
     """What an audit of `path` against `source` found. `faults` are of the container and of tensors on one side alone.
 
-    `mix` is the recipe that the file's types follow, None where there is none. `imatrix` is the matrix that was given.
+    `mix` is the recipe that the file's types follow, None where there is none. `imatrix` is the matrix that was given,
+    `files` are all shards of the file, `model` is what the source holds.
     """
 
     path: Path
@@ -41,7 +42,8 @@ class AuditReport:
     tensors: tuple[TensorFinding, ...]
     keys: tuple[KeyFinding, ...]
     faults: tuple[Fault, ...]
-    files: tuple[Path, ...] = ()
+    files: tuple[Path, ...]
+    model: Model
 
     @property
     def verdict(self) -> Verdict:
@@ -109,6 +111,7 @@ def audit_file(
         keys=examine_keys(model.metadata, file.metadata, allowed_keys),
         faults=tuple(faults),
         files=tuple(part.path for part in file.files),
+        model=model,
     )
 
 
