@@ -31,11 +31,6 @@ def test_a_file_is_parsed_once(folder: MakeFolder) -> None:
     assert files.json("tokenizer_config.json") is files.json("tokenizer_config.json")
 
 
-def test_the_vocabulary_is_not_kept(folder: MakeFolder) -> None:
-    files = TokenizerFiles(folder({"tokenizer.json": {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}}))
-    assert files.json("tokenizer.json") == {"model": {"type": "BPE", "merges": []}}
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [

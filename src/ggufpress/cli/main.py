@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: no file was left half-written", err=True)
+        click.echo("interrupted: no half-written file has its final name; run it again to go on", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:
         # what is no file of ours: standard output on a full disk

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -81,7 +82,9 @@ def table(
     )
     for number, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if number in right else "left"
-        made.add_column(column, justify=justify, no_wrap=number != fold, overflow="fold")
+        # stated, for measuring each cell again takes longer than printing it
+        width = None if number == fold else max(map(cell_len, (column, *(row[number] for row in rows))))
+        made.add_column(column, justify=justify, no_wrap=number != fold, overflow="fold", width=width)
     for row in rows:
         # plain text: a name with brackets is no markup
         made.add_row(*(Text(cell) for cell in row))

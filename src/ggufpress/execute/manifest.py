@@ -45,13 +45,14 @@ def source_hashes(model: Model, read: Sequence[FileRead] = ()) -> dict[str, dict
         shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
         files |= {path.name: path for path in shards if isinstance(path, Path)}
     with ThreadPoolExecutor() as executor:
-        found = dict(zip(files, executor.map(_described, files.values()), strict=True))
+        found = dict(zip(files, executor.map(described, files.values()), strict=True))
     for file in read:
         found[file.name] = {"bytes": file.nbytes, "sha256": file.sha256} | ({} if file.checked else {"checked": False})
     return dict(sorted(found.items()))
 
 
-def _described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
+def described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
+    """Size and sha256 of a file on this disk. Raises `error` where it cannot be read."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(CHUNK))
     with ReadOnlyFile(path, error) as file:
@@ -82,14 +83,14 @@ def manifest(
         for file, digest in zip(output.files, digests, strict=True)
     ]
     one = digests[0] if len(digests) == 1 else None
-    described = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
+    made = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
     matrix = plan.importance.path if plan.importance else None
     return {
         "manifest": FORMAT,
         "ggufpress": version("ggufpress"),
         "source": {"name": plan.model.name, "class": plan.model.hf_class, **plan.model.provenance, "files": sources},
-        "imatrix": {"name": matrix.name, **_described(matrix, ImatrixError)} if matrix else None,
-        "output": described,
+        "imatrix": {"name": matrix.name, **described(matrix, ImatrixError)} if matrix else None,
+        "output": made,
     }
 
 

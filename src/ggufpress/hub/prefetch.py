@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -15,6 +16,11 @@ AHEAD = 160 << 20
 """Bytes that are announced before they are read: more than the budget, so that there is something to group."""
 GAP = 64 << 10
 """Bytes between two parts that are fetched with them rather than by another request."""
+
+
+def buffer_of(nbytes: int) -> memoryview:
+    """Memory that goes back to the system when it is no longer used, which that of the heap may not."""
+    return memoryview(mmap.mmap(-1, nbytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)) if nbytes else memoryview(b"")
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +104,7 @@ class Wanted:
             end = max(end, want.end)
             self._urgent -= want.urgent
         self.held += end - start
-        made = Fetched(first.entry, start, memoryview(bytearray(end - start)), len(users))
+        made = Fetched(first.entry, start, buffer_of(end - start), len(users))
         for want in users:
             want.fetched = made
         return made

@@ -14,7 +14,7 @@ from pathlib import Path
 from ggufpress.errors import CheckpointError
 from ggufpress.files import ReadOnlyFile
 from ggufpress.hub.hashing import FileHash
-from ggufpress.hub.prefetch import AHEAD, RANGE, Fetched, Want, Wanted
+from ggufpress.hub.prefetch import AHEAD, RANGE, Fetched, Want, Wanted, buffer_of
 from ggufpress.hub.ranges import Location, Ranges
 from ggufpress.hub.repository import HubEntry, Repository
 from ggufpress.hub.session import Cancelled
@@ -95,6 +95,10 @@ class HubReading:
             self._news.wait_for(lambda: not self._unhashed or self._error or self._stop.is_set())
             self._raise_error()
         return (*(self._hashes.finish() if self._hashes else ()), *self._local.finish())
+
+    def checked(self) -> tuple[FileRead, ...]:
+        """The files that were read whole so far and are right."""
+        return tuple(self._hashes.right) if self._hashes else ()
 
     def stop(self) -> None:
         """Let whoever waits for bytes wait no longer: Cancelled tells them. From any thread."""
@@ -200,6 +204,7 @@ class _Hashes:
         self._told = told
         self._files: dict[str, FileHash] = {}
         self._given_up: set[str] = set()
+        self.right: list[FileRead] = []
         self._extra: dict[str, int] = {}
         self._work: queue.SimpleQueue[Fetched | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -246,7 +251,7 @@ class _Hashes:
         hash_ = self._files[name]
         hash_.add(fetched.start, fetched.data)
         if hash_.is_whole:
-            verdict(hash_)
+            self.right.append(verdict(hash_))
         while sum(one.parked_bytes for one in self._files.values()) > WINDOW:
             most = max(self._files.values(), key=lambda one: one.parked_bytes)
             self._fill(most, [most.gap()])
@@ -262,7 +267,7 @@ class _Hashes:
             return
         for start, end in gaps:
             for at in range(start, end, RANGE):
-                data = memoryview(bytearray(min(RANGE, end - at)))
+                data = buffer_of(min(RANGE, end - at))
                 self._ranges.fetch(hash_.entry, at, data)
                 hash_.add(at, data)
 

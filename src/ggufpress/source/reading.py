@@ -67,6 +67,10 @@ class TensorReader:
         """
         return tuple(read for reading in self._remote.values() for read in reading.finish())
 
+    def checked(self) -> tuple[FileRead, ...]:
+        """The remote files that were read whole so far and are right."""
+        return tuple(read for reading in list(self._remote.values()) for read in reading.checked())
+
     def stop(self) -> None:
         """Let whoever waits for bytes from elsewhere wait no longer. From any thread."""
         with self._lock:

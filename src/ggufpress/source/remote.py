@@ -64,6 +64,9 @@ class RemoteReading(Protocol):
     def finish(self) -> tuple[FileRead, ...]:
         """What was read, once nothing more will be. Raises CheckpointError for a file that is not what it should be."""
 
+    def checked(self) -> tuple[FileRead, ...]:
+        """The files that were read whole so far and are right."""
+
     def stop(self) -> None:
         """Let whoever waits for bytes wait no longer: an error tells them. From any thread."""
 

@@ -55,7 +55,7 @@ def read_table(
     Raises TokenizerError where a token lies outside of `n_vocab`.
     """
     tokenizer = load_fast_tokenizer(files)
-    vocab: dict[str, int] = tokenizer.backend.get_vocab(with_added_tokens=True)
+    vocab = tokenizer.vocab()
     source = tokenizer.where
     if not vocab:
         raise TokenizerError(f"{source} has an empty vocabulary")

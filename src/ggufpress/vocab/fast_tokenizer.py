@@ -21,6 +21,7 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors
 
 from ggufpress.errors import TokenizerError
 from ggufpress.vocab.added_tokens import Special, TokenSettings, content_of, read_token_settings
+from ggufpress.vocab.bpe_model import BpeModel, read_bpe_model
 from ggufpress.vocab.merges_files import has_merges_files, tokenizer_of_merges_files
 from ggufpress.vocab.mistral_split import replace_first_split, wants_mistral_split
 from ggufpress.vocab.special import read_merges
@@ -56,19 +57,31 @@ _CLEAN_UP = (
 class FastTokenizer:
     """A loaded tokenizer. `special_tokens` are the texts of its special tokens, `notes` say how it was loaded.
 
-    `where` is its file, for messages; `added` are the added tokens by id.
+    `where` is its file, for messages; `added` are the added tokens by id, `n_base` counts the tokens without them.
+    `backend` is the library's object, without its vocabulary where `model` has it.
     """
 
     where: str
     backend: Any
+    model: BpeModel | None
+    n_base: int
     added: Mapping[int, Special]
     special_tokens: tuple[str, ...]
     cleans_up_spaces: bool
     notes: tuple[str, ...]
 
+    def vocab(self) -> dict[str, int]:
+        """The id of every token, added tokens included."""
+        if self.model is None:
+            found: dict[str, int] = self.backend.get_vocab(with_added_tokens=True)
+            return found
+        return {**self.model.vocab, **{token.content: token_id for token_id, token in self.added.items()}}
+
     def encode(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """The ids of `text`."""
         with _panics_are_errors(self.where):
+            if self.model is not None:
+                return self.model.encode(self.backend, text, add_special_tokens=add_special_tokens)
             ids: list[int] = self.backend.encode(text, add_special_tokens=add_special_tokens).ids
         return ids
 
@@ -90,8 +103,10 @@ def load_fast_tokenizer(files: TokenizerFiles) -> FastTokenizer:
     settings = read_token_settings(files)
     chosen, notes = _choose_class(files)
     from_json = files.has("tokenizer.json")
+    model = None
     if from_json:
-        backend = _tokenizer_of_json(files)
+        model = read_bpe_model(files.json("tokenizer.json") or {})
+        backend = _tokenizer_of_json(files) if model is None else _tokenizer_of_model(files, model)
     elif files.has(WORDS_FILE) and chosen.from_files in ("bert", None):
         backend = tokenizer_of_words(files, settings.values, chosen.special or BERT_TOKENS)
         notes = (*notes, f"tokenizer made of {WORDS_FILE}")
@@ -129,7 +144,9 @@ def load_fast_tokenizer(files: TokenizerFiles) -> FastTokenizer:
             replace_first_split(backend)
     clean_up = bool(settings.values.get("clean_up_tokenization_spaces", False))
     added: dict[int, Special] = backend.get_added_tokens_decoder()
-    return FastTokenizer(where, backend, added, tuple(content_of(token) for token in special), clean_up, notes)
+    return FastTokenizer(
+        where, backend, model, n_base, added, tuple(content_of(token) for token in special), clean_up, notes
+    )
 
 
 @contextmanager
@@ -168,6 +185,19 @@ def _tokenizer_of_json(files: TokenizerFiles) -> Any:
         raise TokenizerError(f"{path} has merges that do not fit its continuing_subword_prefix {prefix!r:.40}")
     with _panics_are_errors(path):
         return Tokenizer.from_file(path)
+
+
+def _tokenizer_of_model(files: TokenizerFiles, model: BpeModel) -> Any:
+    """The tokenizer of tokenizer.json with all tokens of its model, but no merges."""
+    stated = files.json("tokenizer.json") or {}
+    rest = {**stated, "model": {**stated["model"], "vocab": {}, "merges": []}}
+    with _panics_are_errors(str(files.path("tokenizer.json"))):
+        # ids of added tokens depend on the vocabulary: they are read without it, and added to it
+        added = Tokenizer.from_str(json.dumps(rest)).get_added_tokens_decoder()
+        tokenizer = Tokenizer.from_str(json.dumps({**rest, "added_tokens": []}))
+        tokenizer.model = model.without_merges()
+        tokenizer.add_tokens([added[token_id] for token_id in sorted(added)])
+    return tokenizer
 
 
 def _named_special_tokens(

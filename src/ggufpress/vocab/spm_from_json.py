@@ -30,8 +30,8 @@ def read_spm_json(files: TokenizerFiles) -> tuple[TokenTable, tuple[str, ...]]:
     """
     tokenizer = load_fast_tokenizer(files)
     special = set(tokenizer.special_tokens)
-    n_base = tokenizer.backend.get_vocab_size(with_added_tokens=False)
-    by_id = {token_id: text for text, token_id in tokenizer.backend.get_vocab(with_added_tokens=True).items()}
+    n_base = tokenizer.n_base
+    by_id = {token_id: text for text, token_id in tokenizer.vocab().items()}
 
     tokens: list[str] = []
     types: list[int] = []

@@ -58,7 +58,6 @@ class TokenizerFiles:
     def json(self, name: str) -> dict[str, Any] | None:
         """The JSON object in `name`, None where there is no such file. Callers must not change it.
 
-        Of tokenizer.json the vocabulary itself is left out, unless it is a list.
         Raises TokenizerError where the file is not JSON or holds something else than an object.
         """
         if name not in self._parsed:
@@ -71,12 +70,7 @@ class TokenizerFiles:
         # a number of thousands of digits is a plain ValueError
         except (ValueError, RecursionError) as error:
             raise TokenizerError(f"{self.path(name)} is not JSON: {error}") from error
-        parsed = expect_object(value, str(self.path(name)))
-        model = parsed.get("model") if name == "tokenizer.json" else None
-        if isinstance(model, dict) and not isinstance(model.get("vocab"), list):
-            # The largest part is of no use here, but for the scores of a list: the tokenizers library reads it on its own.
-            model.pop("vocab", None)
-        return parsed
+        return expect_object(value, str(self.path(name)))
 
 
 def _kind(value: object) -> str:

@@ -108,7 +108,7 @@ def read_unigram_json(files: TokenizerFiles, n_vocab: int | None) -> UnigramVoca
     where = str(files.path(TOKENIZER_JSON))
     model = expect_object((files.json(TOKENIZER_JSON) or {}).get("model"), f"{where}: model")
     entries = expect_list(model.get("vocab"), f"{where}: model: vocab")
-    n_base: int = tokenizer.backend.get_vocab_size(with_added_tokens=False)
+    n_base = tokenizer.n_base
     size = check_n_vocab(max(n_vocab or 0, n_base), f"{files.path('config.json')}: vocab_size")
     config = files.json("tokenizer_config.json") or {}
 
