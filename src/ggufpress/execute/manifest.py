@@ -43,12 +43,17 @@ def source_hashes(model: Model, read: Sequence[FileRead] = ()) -> dict[str, dict
     elif model.small:
         files = {name: model.small.path(name) for name in model.small.names() if name.endswith(SMALL_FILES)}
         shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
-        files |= {path.name: path for path in shards if isinstance(path, Path)}
+        files |= {_name_within(model.root, path): path for path in shards if isinstance(path, Path)}
     with ThreadPoolExecutor() as executor:
         found = dict(zip(files, executor.map(described, files.values()), strict=True))
     for file in read:
         found[file.name] = {"bytes": file.nbytes, "sha256": file.sha256} | ({} if file.checked else {"checked": False})
     return dict(sorted(found.items()))
+
+
+def _name_within(root: Path, path: Path) -> str:
+    """The file's name in the checkpoint's folder; of one that is in a cache, its last folder may be the checkpoint's."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else f"{path.parent.name}/{path.name}"
 
 
 def described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
