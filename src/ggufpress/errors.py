@@ -12,6 +12,7 @@
     │   ├── GgufError                 a GGUF file is broken
     │   ├── ImatrixError              an importance matrix is broken, or lacks what the model needs
     │   ├── RecipeError               a recipe file is broken
+    │   ├── ManifestError             a manifest is broken, or not of this program
     │   └── RepositoryError           the Hub has no such model or revision, or not for us
     ├── OutputError          exit 1   an output file could not be written
     │   └── SpaceError       exit 4   the disk has no room for it
@@ -81,6 +82,10 @@ class ImatrixError(InputError):
 
 class RecipeError(InputError):
     """A recipe file is broken."""
+
+
+class ManifestError(InputError):
+    """A manifest is broken, or was not written by this program."""
 
 
 class RepositoryError(InputError):

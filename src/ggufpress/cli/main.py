@@ -16,7 +16,7 @@ from ggufpress.errors import GgufpressError, SpaceError
 from ggufpress.files import reason
 
 EPILOG = """\b
-Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 bad input, 4 no space, 130 interrupted.
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 bad input, 4 no space, 5 not proven (audit), 130 interrupted.
 Data goes to standard output, everything else to standard error."""
 
 COMMANDS = {
@@ -25,6 +25,9 @@ COMMANDS = {
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
     "push": "publish GGUF files on the Hub, with a model card",
+    "compare": "say how two GGUF files differ, or a file and its source",
+    "audit": "say whether a GGUF file of whatever origin comes from a source",
+    "reproduce": "make the file of a manifest again and compare the bytes",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
     "imatrix": "show what an importance matrix holds",
@@ -34,7 +37,7 @@ COMMANDS = {
     "whoami": "say who is logged in at the Hub",
     "archs": "list the model classes that can be converted",
 }
-WRITING = ("quantize", "push", "split", "merge")
+WRITING = ("quantize", "push", "split", "merge", "reproduce")
 """Commands that may not have finished when nobody reads what they say any more."""
 INTERRUPTED = 130
 

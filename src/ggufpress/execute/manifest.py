@@ -14,14 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ggufpress.errors import CheckpointError, ImatrixError, InputError
+from ggufpress.errors import CheckpointError, ImatrixError, InputError, UnsupportedError
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.files import ReadOnlyFile
 from ggufpress.planning import Model, OutputPlan, Plan
+from ggufpress.recipe.clone import spelled_out
+from ggufpress.source.origin import Origin, origin
 from ggufpress.source.remote import FileRead
 
 FORMAT = 1
+REFERENCE = "llama.cpp of llama-cpp-python 0.3.36, x86-64 without FMA"
 SMALL_FILES = (".json", ".jinja", ".model", ".txt", ".md")
 CHUNK = 1 << 20
 
@@ -31,19 +34,24 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(path.name + ".manifest.json")
 
 
+def source_files(model: Model) -> dict[str, Path]:
+    """Every file on this disk that may have shaped what is made of `model`: the small files beside the weights and the shards."""
+    if model.stored:
+        return {file.path.name: file.path for file in model.stored.files}
+    files: dict[str, Path] = {}
+    if model.small:
+        files = {name: model.small.path(name) for name in model.small.names() if name.endswith(SMALL_FILES)}
+    shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
+    return files | {_name_within(model.root, path): path for path in shards if isinstance(path, Path)}
+
+
 def source_hashes(model: Model, read: Sequence[FileRead] = ()) -> dict[str, dict[str, Any]]:
     """Size and sha256 of every file that may have shaped the output: the small files of the folder and the shards.
 
     Of files that are not on this disk, `read` tells both, and whether the hash is more than what their host says.
     Raises CheckpointError where one cannot be read.
     """
-    files: dict[str, Path] = {}
-    if model.stored:
-        files = {file.path.name: file.path for file in model.stored.files}
-    elif model.small:
-        files = {name: model.small.path(name) for name in model.small.names() if name.endswith(SMALL_FILES)}
-        shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
-        files |= {_name_within(model.root, path): path for path in shards if isinstance(path, Path)}
+    files = source_files(model)
     with ThreadPoolExecutor() as executor:
         found = dict(zip(files, executor.map(described, files.values()), strict=True))
     for file in read:
@@ -84,19 +92,45 @@ def manifest(
         for tensor in output.tensors
     ]
     files = [
-        {"path": file.path.name, "bytes": file.file_bytes, "sha256": digest}
+        {
+            "path": file.path.name, "bytes": file.file_bytes, "sha256": digest,
+            "header_bytes": len(file.header), "header_sha256": hashlib.sha256(file.header).hexdigest(),
+        }
         for file, digest in zip(output.files, digests, strict=True)
-    ]
+    ]  # fmt: skip
     one = digests[0] if len(digests) == 1 else None
     made = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
     matrix = plan.importance.path if plan.importance else None
+    model = plan.model
+    pinned = model.provenance
+    found = Origin(pinned["repository"], pinned["commit"]) if pinned else origin(model.root)
     return {
         "manifest": FORMAT,
-        "ggufpress": version("ggufpress"),
-        "source": {"name": plan.model.name, "class": plan.model.hf_class, **plan.model.provenance, "files": sources},
+        "versions": versions(),
+        "source": {
+            "name": model.name, "kind": "gguf" if model.stored else "checkpoint", "class": model.hf_class,
+            "repo": found.repo, "revision": found.revision, "files": sources,
+        },
         "imatrix": {"name": matrix.name, **described(matrix, ImatrixError)} if matrix else None,
+        "request": {"pre": plan.pre, "imatrix_name": plan.imatrix_name, **plan.wanted.to_json()},
+        "resolved_recipe": resolved_recipe(plan, output),
         "output": made,
-    }
+    }  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """What made the file, whose bytes it has, and the libraries that read the tokenizer."""
+    libraries = ("ggufpress", "numpy", "tokenizers", "sentencepiece")
+    return {name: version(name) for name in libraries} | {"reference": REFERENCE}
+
+
+def resolved_recipe(plan: Plan, output: OutputPlan) -> dict[str, Any] | None:
+    """The recipe with its mix spelled out for this model; None for floats, and where rules cannot say it."""
+    tensors = [(tensor.name, tensor.source.shape, tensor.qtype) for tensor in output.tensors]
+    try:
+        return spelled_out(output.recipe, tensors, plan.model.facts).to_json()
+    except UnsupportedError:
+        return None
 
 
 def write_manifests(

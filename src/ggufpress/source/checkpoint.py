@@ -38,7 +38,8 @@ class Checkpoint:
     """A checkpoint. `tensors` are in the reference's order: shards by name, then tensors by name.
 
     `root` is the folder's path, or the id of a repository. `elsewhere` are the small files of one that is no folder on
-    this disk, and `provenance` says where it comes from, in words for the manifest.
+    this disk, and `provenance` says where it comes from, in words for the manifest. `called` is a name that takes the
+    place of the folder's.
     """
 
     root: Path
@@ -46,6 +47,7 @@ class Checkpoint:
     tensors: Mapping[str, TensorRef]
     elsewhere: SmallFiles | None = field(default=None, repr=False)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    called: str = ""
 
     @property
     def small(self) -> SmallFiles:
@@ -55,7 +57,7 @@ class Checkpoint:
     @property
     def name(self) -> str:
         """The folder's name, which the reference falls back to for `general.name`."""
-        return self.root.name
+        return self.called or self.root.name
 
     def has(self, name: str) -> bool:
         """Whether the small file `name` exists."""
