@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
+from array import array
 from collections.abc import Iterator
 
+from ggufpress.errors import CheckpointError
 from ggufpress.hub.repository import HubEntry
+
+BLOCK = 128 << 10
+"""Bytes of a file of which all copies that arrive are compared with each other, by their CRC-32."""
 
 
 class FileHash:
     """The hash of one file, of as many bytes from its start as are known. `position` counts them.
 
     Files that the Hub keeps as LFS are known by their sha256, others by the id of their git blob.
+    What is fetched again later is no part of the hash: `compare` says whether it is what came before.
     """
 
     def __init__(self, entry: HubEntry) -> None:
         self.entry = entry
+        self._blocks = array("q", [-1]) * -(-entry.size // BLOCK)
         self.position = 0
         self.parked_bytes = 0
         self._sha256 = hashlib.sha256()
@@ -23,8 +31,9 @@ class FileHash:
         self._parked: dict[int, memoryview] = {}
 
     def copy(self) -> FileHash:
-        """The same hash, to go on with. Nothing may be parked."""
+        """The same hash, to go on with. Nothing may be parked. Both compare what arrives with what either has seen."""
         copied = FileHash(self.entry)
+        copied._blocks = self._blocks
         copied.position = self.position
         copied._sha256 = self._sha256.copy()
         copied._git = self._git.copy() if self._git else None
@@ -41,6 +50,24 @@ class FileHash:
             self.parked_bytes -= len(parked)
             self._update(first, parked)
         return True
+
+    def compare(self, start: int, data: memoryview) -> None:
+        """Hold bytes from a multiple of BLOCK on against earlier answers. Only whole blocks count.
+
+        Raises CheckpointError where they differ.
+        """
+        for at in range(0, len(data), BLOCK):
+            block = data[at : at + BLOCK]
+            if len(block) < BLOCK and start + at + len(block) < self.entry.size:
+                return
+            number, crc = (start + at) // BLOCK, zlib.crc32(block)
+            if self._blocks[number] not in (-1, crc):
+                raise CheckpointError(
+                    f"{self.entry.name} is not the file that the Hub lists: "
+                    f"its bytes from {start + at:,} on differ from one answer to the next",
+                    hint="run it again; if that persists, a proxy or a cache on the way is broken",
+                )
+            self._blocks[number] = crc
 
     def gap(self) -> tuple[int, int]:
         """The first bytes that are missing: from where to where. Empty at the end of the file."""

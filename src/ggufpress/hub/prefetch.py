@@ -6,6 +6,7 @@ import mmap
 from collections import deque
 from dataclasses import dataclass, field
 
+from ggufpress.hub.hashing import BLOCK
 from ggufpress.hub.repository import HubEntry
 
 RANGE = 8 << 20
@@ -21,6 +22,11 @@ GAP = 64 << 10
 def buffer_of(nbytes: int) -> memoryview:
     """Memory that goes back to the system when it is no longer used, which that of the heap may not."""
     return memoryview(mmap.mmap(-1, nbytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)) if nbytes else memoryview(b"")
+
+
+def whole_blocks(start: int, end: int, size: int, block: int = BLOCK) -> tuple[int, int]:
+    """The blocks around these bytes of a file of `size` bytes: of them alone two copies can be compared."""
+    return start // block * block, min(-(-end // block) * block, size)
 
 
 @dataclass(slots=True, eq=False)
@@ -53,10 +59,14 @@ class Fetched:
 
 @dataclass(slots=True)
 class Wanted:
-    """The queue of what will be read. Not safe for threads: whoever uses it holds a lock."""
+    """The queue of what will be read. Not safe for threads: whoever uses it holds a lock.
+
+    Ranges are whole blocks of `block` bytes; with 1 they are no longer than what is read.
+    """
 
     budget: int = BUDGET
     range_bytes: int = RANGE
+    block: int = BLOCK
     held: int = 0
     _queue: deque[Want] = field(default_factory=deque)
     _known: dict[tuple[str, int, int], deque[Want]] = field(default_factory=dict)
@@ -103,6 +113,7 @@ class Wanted:
             users.append(self._queue.popleft())
             end = max(end, want.end)
             self._urgent -= want.urgent
+        start, end = whole_blocks(start, end, first.entry.size, self.block)
         self.held += end - start
         made = Fetched(first.entry, start, buffer_of(end - start), len(users))
         for want in users:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ggufpress.errors import CheckpointError
 from ggufpress.files import ReadOnlyFile
-from ggufpress.hub.hashing import FileHash
-from ggufpress.hub.prefetch import AHEAD, RANGE, Fetched, Want, Wanted, buffer_of
+from ggufpress.hub.hashing import BLOCK, FileHash
+from ggufpress.hub.prefetch import AHEAD, RANGE, Fetched, Want, Wanted, buffer_of, whole_blocks
 from ggufpress.hub.ranges import Location, Ranges
 from ggufpress.hub.repository import HubEntry, Repository
 from ggufpress.hub.session import Cancelled
@@ -30,9 +30,8 @@ EXTRA = 16 << 20
 EXTRA_SHARE = 20
 """A file's bytes that no tensor needs, or not yet, are fetched for its hash up to EXTRA and one part in EXTRA_SHARE of it."""
 CHUNK = 1 << 20
-BLOCK = 128 << 10
 BLOCKS = 16
-"""Small reads that were not announced: the bytes that are fetched for one, and how many such blocks are kept."""
+"""Small reads that were not announced take a block at a time; so many are kept."""
 PARTING = 1.0
 """Seconds that connections are given to end when nobody needs them any more."""
 
@@ -58,13 +57,14 @@ class HubReading:
         self._stop = threading.Event()
         self._ranges = Ranges(repository, self._stop, locations)
         self._news = threading.Condition()
-        self._wanted = wanted or Wanted()
+        # without a hash there is nothing to compare blocks for
+        self._wanted = wanted or (Wanted() if begun is not None else Wanted(block=1))
         self._unhashed = 0
         self._error: BaseException | None = None
         self._workers: list[threading.Thread] = []
         self._hashes = None if begun is None else _Hashes(self._ranges, begun, self._hashed)
         self._local = _LocalFiles(self._stop)
-        self._blocks = _Blocks(self._ranges)
+        self._blocks = _Blocks(self._ranges, self._hashes)
 
     def advise(self, file: RemoteFile, offset: int, nbytes: int) -> None:
         """These bytes will be read, as one call of `read_into`."""
@@ -203,15 +203,17 @@ class HubReading:
 class _Blocks:
     """Reads that nobody announced: small ones get a block around them, which the next is likely to need, too."""
 
-    def __init__(self, ranges: Ranges) -> None:
+    def __init__(self, ranges: Ranges, hashes: _Hashes | None) -> None:
         self._ranges = ranges
+        self._hashes = hashes
         self._lock = threading.Lock()
         self._blocks: OrderedDict[tuple[str, int], memoryview] = OrderedDict()
 
     def read_into(self, entry: HubEntry, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` with the bytes from `offset` on."""
         if len(buffer) >= BLOCK:
-            self._ranges.fetch(entry, offset, buffer)
+            start, end = whole_blocks(offset, offset + len(buffer), entry.size)
+            buffer[:] = self._fetched(entry, start, end)[offset - start :][: len(buffer)]
             return
         done = 0
         while done < len(buffer):
@@ -224,14 +226,19 @@ class _Blocks:
         with self._lock:
             found = self._blocks.get((entry.name, number))
         if found is None:
-            start = number * BLOCK
-            found = memoryview(bytearray(min(BLOCK, entry.size - start)))
-            self._ranges.fetch(entry, start, found)
+            found = self._fetched(entry, *whole_blocks(number * BLOCK, number * BLOCK + 1, entry.size))
             with self._lock:
                 self._blocks[entry.name, number] = found
                 while len(self._blocks) > BLOCKS:
                     self._blocks.popitem(last=False)
         return found
+
+    def _fetched(self, entry: HubEntry, start: int, end: int) -> memoryview:
+        data = buffer_of(end - start)
+        self._ranges.fetch(entry, start, data)
+        if self._hashes:
+            self._hashes.compare(entry, start, data)
+        return data
 
 
 class _Hashes:
@@ -256,6 +263,11 @@ class _Hashes:
                 self._thread = threading.Thread(target=self._run, name="hub-hash", daemon=True)
                 self._thread.start()
         self._work.put(fetched)
+
+    def compare(self, entry: HubEntry, start: int, data: memoryview) -> None:
+        """Raise CheckpointError for whole blocks that are read beside the hash and are not what the hash has, or will have."""
+        with self._lock:
+            self._of(entry).compare(start, data)
 
     def finish(self) -> list[FileRead]:
         """The verdict on each file. Fetches the bytes that no tensor needed, where they are few."""
@@ -282,18 +294,23 @@ class _Hashes:
 
     def _take(self, fetched: Fetched) -> None:
         name = fetched.entry.name
-        if name not in self._files:
-            begun = self._begun.get(name)
-            self._files[name] = begun.copy() if begun else FileHash(fetched.entry)
+        with self._lock:
+            hash_ = self._of(fetched.entry)
+            hash_.compare(fetched.start, fetched.data)
         if name in self._given_up:
             return
-        hash_ = self._files[name]
         hash_.add(fetched.start, fetched.data)
         if hash_.is_whole:
             self.right.append(verdict(hash_))
         while sum(one.parked_bytes for one in self._files.values()) > WINDOW:
             most = max(self._files.values(), key=lambda one: one.parked_bytes)
             self._fill(most, [most.gap()])
+
+    def _of(self, entry: HubEntry) -> FileHash:
+        if entry.name not in self._files:
+            begun = self._begun.get(entry.name)
+            self._files[entry.name] = begun.copy() if begun else FileHash(entry)
+        return self._files[entry.name]
 
     def _fill(self, hash_: FileHash, gaps: list[tuple[int, int]]) -> None:
         """Fetch what is missing of a file; give its hash up where that is too much."""

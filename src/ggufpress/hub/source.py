@@ -145,6 +145,7 @@ def _header(host: HubHost, ranges: Ranges, shard: str) -> list[TensorRef]:
     refs = header_from(head.read, file, stamp)
     hashed = FileHash(entry)
     hashed.add(0, head.data)
+    hashed.compare(0, head.data)
     host.begun[shard] = hashed
     return refs
 
