@@ -45,7 +45,8 @@ PUZZLE = without(NEMOTRON_MOE, "hybrid_override_pattern", "num_experts_per_tok",
         {"block_type": "attention"}, {"block_type": "moe", "moe_intermediate_size": 64, "num_experts_per_tok": 1}],
 }  # fmt: skip
 
-KIMI_K3: dict[str, Any] = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "kimi_k3", "vision_config": {"a": 1},
+KIMI_K3: dict[str, Any] = {"architectures": ["KimiK3ForConditionalGeneration"], "model_type": "kimi_k3",
+           "vision_config": {"a": 1},
            "text_config": KIMI | {
                "q_lora_rank": 32, "num_attention_heads": 4, "mla_use_nope": True, "hidden_act": "situ", "moe_renormalize": True,
                "routed_expert_hidden_size": 16, "activation_situ_beta": 1.5, "activation_situ_linear_beta": 2,
@@ -53,7 +54,8 @@ KIMI_K3: dict[str, Any] = {"architectures": ["KimiK3ForConditionalGeneration"], 
                KIMI["linear_attn_config"] | {"gate_lower_bound": -5.0}}}  # fmt: skip
 
 INDEXED = {"index_n_heads": 2, "index_head_dim": 16, "index_topk": 8, "hc_mult": 4, "hc_eps": 1e-6}
-GLM5: dict[str, Any] = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next", "vision_config": {"a": 1},
+GLM5: dict[str, Any] = {"architectures": ["Glm5NextForConditionalGeneration"], "model_type": "glm5_next",
+        "vision_config": {"a": 1},
         "text_config": without(config("x", "glm5_next_text", **(ROUTED | SCALED), num_hidden_layers=3, kv_lora_rank=32,
                                       q_lora_rank=32,
                                       qk_nope_head_dim=16, qk_rope_head_dim=0, v_head_dim=16, head_dim=16, mla_use_nope=True,
@@ -135,13 +137,13 @@ def ling3(n_later: int) -> Shapes:
     return found | {name.replace("shared_head.norm", "final_layernorm"): shape for name, shape in more.items()}
 
 
-def minimax01(n_vocab: int) -> Shapes:
+def minimax01(n_vocab: int, n_layer: int = 2) -> Shapes:
     found = ends(n_vocab, 32, "model.embed_tokens", "model.norm", "lm_head")
-    for i in range(2):
+    for i in range(n_layer):
         hf = f"model.layers.{i}"
         a = f"{hf}.self_attn"
         found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32)
-        if i:
+        if i == n_layer - 1:
             found |= linear(f"{a}.q_proj", 64, 32) | linear(f"{a}.k_proj", 32, 32) | linear(f"{a}.v_proj", 32, 32)
             found |= linear(f"{a}.o_proj", 32, 64)
         else:
@@ -317,7 +319,7 @@ CASES = [
         "vision_config": {"a": 1}, "text_config": without(LING3, "architectures", "num_nextn_predict_layers") | {
             "mrope_section": [1, 1, 2]}}, "gpt-2", dtype="F16",
         tensors=ling3(0) | {"linear_proj.0.weight": (8, 8), "model.visual.merger.norm.weight": (8,)}),
-    TinyCase("minimax-01", MINIMAX01, "gpt-2", shards=2, tensors=minimax01(50304)),
+    TinyCase("minimax-01", MINIMAX01 | {"num_hidden_layers": 8}, "gpt-2", shards=2, tensors=minimax01(50304, 8)),
     TinyCase("minimax-m1", MINIMAX01 | {"architectures": ["MiniMaxM1ForCausalLM"], "model_type": "minimax_m1",
              "vocab_size": N_SILENT}, "gpt-2",
              shards=2, dtype="F32", tensors=minimax01(N_SILENT), files={"chat_template.jinja": "{{ messages }}"}),
