@@ -13,7 +13,7 @@ from tests.tiny_checkpoints import TinyCase, without
 
 GEMMA3N: dict[str, Any] = BASE | {
     "architectures": ["Gemma3nForCausalLM"], "model_type": "gemma3n_text", "head_dim": 32, "num_hidden_layers": 3,
-    "sliding_window": 64, "intermediate_size": [96, 64, 64], "hidden_size_per_layer_input": 256, "laurel_rank": 64,
+    "sliding_window": 64, "intermediate_size": [96, 64, 64], "hidden_size_per_layer_input": 32, "laurel_rank": 32,
     "num_kv_shared_layers": 1, "activation_sparsity_pattern": [0.95, 0.0, 0.62], "altup_num_inputs": 4,
     "layer_types": ["sliding_attention", "sliding_attention", "full_attention"], "vocab_size_per_layer_input": 2000,
 }  # fmt: skip
@@ -34,7 +34,7 @@ def per_layer(config: dict[str, Any], n_rows: int) -> Shapes:
 
 
 def gemma3n(config: dict[str, Any], n_ff: tuple[int, ...], head: bool = False) -> Shapes:
-    n = config["hidden_size"]
+    n, rank = config["hidden_size"], config["laurel_rank"]
     found = decoder(config | {"intermediate_size": 1}, qk_norm="head", norms=AROUND, head=head)
     found = {name: shape for name, shape in found.items() if ".mlp." not in name} | per_layer(config, 2000)
     for i in range(3):
@@ -44,7 +44,7 @@ def gemma3n(config: dict[str, Any], n_ff: tuple[int, ...], head: bool = False) -
         found |= feed_forward(f"{hf}.mlp", n, size, GATED) | {f"{hf}.altup.correct_output_scale": (n,)}
         found |= linear(f"{hf}.altup.correction_coefs", 4, 4) | linear(f"{hf}.altup.prediction_coefs", 16, 4)
         found |= linear(f"{hf}.altup.modality_router", 4, n) | norm(f"{hf}.altup.router_norm", n)
-        found |= linear(f"{hf}.laurel.linear_left", 64, n) | linear(f"{hf}.laurel.linear_right", n, 64)
+        found |= linear(f"{hf}.laurel.linear_left", rank, n) | linear(f"{hf}.laurel.linear_right", n, rank)
         found |= norm(f"{hf}.laurel.post_laurel_norm", n)
     return found
 
