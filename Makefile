@@ -2,12 +2,14 @@
 # make test   everything that CI checks: lint, types, tests, generated docs
 # make test-full   the same, with some minutes more of files to compare
 # make test-logits   log-probabilities of our files in llama.cpp beside those of transformers (installs PyTorch into .venv-logits)
+#                    PyPI's PyTorch brings 2.7 GB of CUDA to Linux; TORCH_INDEX=https://download.pytorch.org/whl/cpu does not
 # The first run makes a virtual environment in .venv and builds the native kernels (a C++ compiler is needed).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOGITS := .venv-logits
+TORCH := $(shell sed -n 's/.*"\(torch==[0-9.]*\)".*/\1/p' pyproject.toml)
 NATIVE := $(shell find src/ggufpress/native -type f) CMakeLists.txt pyproject.toml
 
 .PHONY: demo test test-full test-logits test-arm lint types pytest docs check-docs bench clean
@@ -73,5 +75,6 @@ $(LOGITS)/ready: $(NATIVE)
 	$(PYTHON) -m venv $(LOGITS)
 	$(LOGITS)/bin/python -m pip install --quiet --upgrade pip
 	$(LOGITS)/bin/python -m pip install --quiet --editable .
+	$(if $(TORCH_INDEX),$(LOGITS)/bin/python -m pip install --quiet --index-url $(TORCH_INDEX) $(TORCH))
 	$(LOGITS)/bin/python -m pip install --quiet --group logits
 	touch $@

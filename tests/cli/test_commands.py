@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.main import COMMANDS, main
-from ggufpress.cli.output import human_bytes, human_count
 from tests.tiny_checkpoints import BARD, BY_NAME, make
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from ggufpress.cli.output import human_bytes, print_json, print_table, shared_options, stderr, stdout, table
+from ggufpress.amounts import human_bytes
+from ggufpress.cli.output import print_json, print_table, shared_options, stderr, stdout, table
 from ggufpress.cli.progress import ByteProgress
 from ggufpress.comparison.errors import TensorDifference
 from ggufpress.comparison.report import FileComparison, compare_sources

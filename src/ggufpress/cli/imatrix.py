@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ggufpress.cli.output import human_count, print_json, print_table, shared_options, stderr, table
+from ggufpress.amounts import human_count
+from ggufpress.cli.output import print_json, print_table, shared_options, stderr, table
 from ggufpress.imatrix.matrix import ImportanceMatrix
 from ggufpress.imatrix.read import read_imatrix
 from ggufpress.imatrix.statistics import EntryStatistics, statistics

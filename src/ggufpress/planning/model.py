@@ -16,11 +16,13 @@ from ggufpress.mapping import Derived, TensorMap, map_tensors
 from ggufpress.metadata.general import general_metadata
 from ggufpress.metadata.size_label import ParameterCounts
 from ggufpress.planning.facts import facts_of
+from ggufpress.planning.silent_tokens import with_silent_tokens
 from ggufpress.quant.types import QType
 from ggufpress.recipe import converter_type
 from ggufpress.recipe.mixture import ModelFacts
 from ggufpress.recipe.presets import BY_NAME, Preset
 from ggufpress.source.checkpoint import Checkpoint
+from ggufpress.source.remote import SmallFiles
 from ggufpress.vocab import Vocab, read_vocab
 
 QUANTIZATION_VERSION = "general.quantization_version"
@@ -35,7 +37,8 @@ class Model:
     there. `tensors` are in the order in which the converter writes them, `dropped` those left out on purpose, as (name,
     reason). `own_type` is the precision that the source itself has.
 
-    Of a GGUF file `stored` are the files, `hf_class` is None, `tensors` are in file order and have the types they have,
+    Of a checkpoint `small` are the files beside the weights, and `provenance` says where it comes from, where that is no
+    folder. Of a GGUF file `stored` are the files, `hf_class` is None, `tensors` are in file order and have the types they have,
     and `file_type` is the number of the file's type. Where the model was changed, `overrides` are the keys that were
     set, `layers_left` is the number of layers after some were pruned, and `origins` tells by name what a tensor was
     called before.
@@ -55,6 +58,8 @@ class Model:
     overrides: tuple[tuple[str, Value], ...] = ()
     layers_left: int | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    small: SmallFiles | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arch(self) -> str:
@@ -122,7 +127,7 @@ def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
     vocab = read_vocab(checkpoint, arch.vocab, arch.n_vocab, n_token_types=arch.n_token_types, pre=pre)
     keys: Metadata = {"general.architecture": text(arch.name), **dict(arch.leading)}
     keys.update(general_metadata(checkpoint, parameter_counts(tensors.tensors)))
-    keys.update(arch.metadata)
+    keys.update(with_silent_tokens(checkpoint, arch))
     keys[QUANTIZATION_VERSION] = u32(2)
     keys.update(arch.first_vocab_keys)
     keys.update(vocab.metadata)
@@ -137,6 +142,8 @@ def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
         own_type=detected_preset(checkpoint, {name for name, _ in tensors.dropped}),
         vocab=vocab,
         notes=_notes(checkpoint, tensors, vocab),
+        small=checkpoint.small,
+        provenance=checkpoint.provenance,
     )
 
 
@@ -152,7 +159,12 @@ def detected_preset(checkpoint: Checkpoint, dropped: Container[str] = ()) -> Pre
 
 
 def parameter_counts(tensors: tuple[Derived, ...]) -> ParameterCounts:
-    """How many weights there are, in all, shared and per expert, as the converter counts them for the size label."""
+    """How many weights there are, in all, shared and per expert, as the converter counts them for the size label.
+
+    With adapters it counts none: it looks for pairs of their matrices, which are not in such an order.
+    """
+    if any(tensor.name.endswith(".lora_b") for tensor in tensors):
+        return ParameterCounts(0, 0, 0, 0)
     total = shared = expert = expert_sum = n_expert_tensors = 0
     for tensor in tensors:
         total += tensor.n_params
