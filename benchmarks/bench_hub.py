@@ -77,19 +77,19 @@ def fetch() -> None:
     from ggufpress.source.reading import TensorReader  # noqa: PLC0415
 
     model = read_model(open_on_hub(Session(), HubAddress(MODEL)))
-    pieces = [
-        piece for tensor in in_reading_order(model.tensors) for slab in slabs(tensor, 1 << 20) for piece in slab.pieces
-    ]
-    buffer = memoryview(bytearray(max(piece.nbytes for piece in pieces)))
+    tensors = in_reading_order(model.tensors)
+    pieces = [piece for tensor in tensors for slab in slabs(tensor, 1 << 20) for piece in slab.pieces]
+    found = [(piece.ref, piece.start, piece.nbytes) for piece in pieces if piece.ref]
+    buffer = memoryview(bytearray(max(nbytes for _, _, nbytes in found)))
     with TensorReader() as reader:
-        ahead = iter(pieces)
+        ahead = iter(found)
         waiting = 0
-        for piece in pieces:
+        for ref, start, nbytes in found:
             while waiting <= reader.ahead and (following := next(ahead, None)):
-                reader.advise(following.ref, following.start, following.nbytes)
-                waiting += following.nbytes
-            reader.read_into(piece.ref, piece.start, buffer[: piece.nbytes])
-            waiting -= piece.nbytes
+                reader.advise(*following)
+                waiting += following[2]
+            reader.read_into(ref, start, buffer[:nbytes])
+            waiting -= nbytes
         assert all(file.checked for file in reader.finish())
 
 

@@ -42,4 +42,4 @@ def test_what_a_template_refuses_is_none_and_the_others_are_there() -> None:
 def test_a_hostile_or_broken_template_gives_nothing_and_costs_little(template: str) -> None:
     started = time.monotonic()
     assert render(template, [HELLO]) == (None,)
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 50

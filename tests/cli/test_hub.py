@@ -106,8 +106,8 @@ def test_streamed_bytes_are_those_of_the_folder(user: User, folder: Path, tmp_pa
     assert not list(user.home.rglob("*.safetensors"))
     assert sorted(path.suffix for path in (user.here / "out").iterdir()) == [".gguf", ".gguf", ".json", ".json"]
     manifest = json.loads(next((user.here / "out").glob("*Q8_0*.json")).read_text())
-    assert manifest["source"]["repository"] == MODEL
-    assert manifest["source"]["commit"] == user.hub.store.repositories[MODEL].refs["main"]
+    assert manifest["source"]["repo"] == MODEL
+    assert manifest["source"]["revision"] == user.hub.store.repositories[MODEL].refs["main"]
     shards = {name: file for name, file in manifest["source"]["files"].items() if name.endswith(".safetensors")}
     listed = user.hub.store.repositories[MODEL].find("main")
     assert listed

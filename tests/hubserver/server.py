@@ -245,7 +245,7 @@ def _handler(origin: _Origin) -> type[BaseHTTPRequestHandler]:
 
         do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = do_GET
 
-        def _respond(self, request: Request, fault: Fault | None, body: _Body) -> Response:
+        def _respond(self, request: Request, fault: Fault | None, came: _Body) -> Response:
             site = hub.site
             match fault:
                 case Status(code, more, message, error_code, body):
@@ -260,7 +260,7 @@ def _handler(origin: _Origin) -> type[BaseHTTPRequestHandler]:
                     self._reset()
                 case SpoilUpload(at):
                     request.body.read()
-                    body.spoil(at)
+                    came.spoil(at)
                 case CutUpload(after):
                     self.rfile.read(min(after, int(request.headers.get("content-length", "0"))))
                     self._reset()

@@ -100,7 +100,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The library waits hardly at all between its own tries, and not long for an answer."""
     clock = types.SimpleNamespace(sleep=lambda _: None, time=_http.time.time, monotonic=_http.time.monotonic)
     monkeypatch.setattr(_http, "time", clock)
-    monkeypatch.setattr(session_module, "TIMEOUT", httpx2.Timeout(1.0))
+    monkeypatch.setattr(session_module, "TIMEOUT", httpx2.Timeout(2.0))
     monkeypatch.setattr(writes, "CHUNK_SIZE", CHUNK)
     huggingface_hub.close_session()
     yield

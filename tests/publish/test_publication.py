@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from ggufpress.errors import GgufError, GgufpressError, HubError, RepositoryError, UsageError
+from ggufpress.errors import GgufError, GgufpressError, HubError, OutputError, RepositoryError, UsageError
 from ggufpress.publish.describing import LocalModel, source_facts
 from ggufpress.publish.facts import Source
 from ggufpress.publish.front_matter import BEGIN, END
@@ -322,6 +322,24 @@ def test_a_gated_source_is_not_published_for_all_without_consent(world: World) -
 def test_a_base_model_that_nobody_may_see_says_nothing(world: World) -> None:
     world.push(world.models(), about={"source": Source("tiny", "org/secret")})
     assert "base_model: org/secret" in world.files()["README.md"].decode()
+
+
+def test_a_repository_without_a_commit_is_empty(world: World) -> None:
+    missing = Status(404, error_code="RevisionNotFound")
+    world.hub.faults.add(rf"GET /api/models/{REPO}$", missing, first=2, count=2)
+    models = world.models()
+    world.push(models)
+    assert world.complete(models, world.files())
+
+
+def test_a_card_that_cannot_be_updated_is_known_before_the_work(world: World) -> None:
+    world.hub.store.create(REPO)
+    world.hub.store.commit(REPO, {"README.md": b"---\n: [\n---\n"})
+    with pytest.raises(OutputError, match="not YAML"):
+        world.push(world.models())
+    assert puts(world) == []
+    world.push(world.models(), about={"card": False})
+    assert world.files()["README.md"] == b"---\n: [\n---\n"
 
 
 def test_no_token_is_in_any_file(world: World) -> None:

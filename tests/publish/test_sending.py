@@ -116,4 +116,4 @@ def test_the_first_failure_stops_the_others_at_once(world: World) -> None:
             sending.wait()
         with pytest.raises(GgufError, match="missing"):
             sending.check()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30

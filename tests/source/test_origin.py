@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ggufpress.source.origin import origin
+from ggufpress.source.origin import Origin, origin
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OTHER = "f" * 40
@@ -12,9 +12,9 @@ OTHER = "f" * 40
 
 def test_a_folder_in_the_cache(tmp_path: Path) -> None:
     folder = tmp_path / "models--acme--Base-Model-1B" / "snapshots" / COMMIT
-    assert origin(folder) == {"repository": "acme/Base-Model-1B", "commit": COMMIT}
-    assert origin(tmp_path / "x" / "snapshots" / COMMIT) == {"commit": COMMIT}
-    assert origin(tmp_path / "snapshots" / "main") == {}
+    assert origin(folder) == Origin("acme/Base-Model-1B", COMMIT)
+    assert origin(tmp_path / "x" / "snapshots" / COMMIT) == Origin(None, COMMIT)
+    assert origin(tmp_path / "snapshots" / "main") == Origin()
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_a_folder_that_was_downloaded(tmp_path: Path, lines: list[str], revision
     notes.mkdir(parents=True)
     for number, line in enumerate(lines):
         (notes / f"{number}.json.metadata").write_text(f"{line}\netag\n1.0\n")
-    assert origin(tmp_path) == ({"commit": revision} if revision else {})
+    assert origin(tmp_path) == Origin(None, revision)

@@ -16,7 +16,7 @@ from jinja2.ext import Extension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-CPU_SECONDS = 5
+CPU_SECONDS = 3
 MEMORY_BYTES = 1 << 30
 MAX_TEXT = 1 << 18
 DATE = "26 Jul 2024"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CHILD = Path(__file__).with_name("child.py")
-SECONDS = 20.0
+SECONDS = 60.0
 MAX_TEMPLATE = 1 << 20
 
 

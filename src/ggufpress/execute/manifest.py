@@ -20,7 +20,7 @@ from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.files import ReadOnlyFile
 from ggufpress.planning import Model, OutputPlan, Plan
 from ggufpress.recipe.clone import spelled_out
-from ggufpress.source.origin import origin
+from ggufpress.source.origin import Origin, origin
 from ggufpress.source.remote import FileRead
 
 FORMAT = 1
@@ -35,14 +35,14 @@ def manifest_path(path: Path) -> Path:
 
 
 def source_files(model: Model) -> dict[str, Path]:
-    """By name every file on this disk that may have shaped what is made of `model`: small files and shards."""
+    """Every file on this disk that may have shaped what is made of `model`: the small files beside the weights and the shards."""
     if model.stored:
         return {file.path.name: file.path for file in model.stored.files}
     files: dict[str, Path] = {}
     if model.small:
         files = {name: model.small.path(name) for name in model.small.names() if name.endswith(SMALL_FILES)}
     shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
-    return files | {path.name: path for path in shards if isinstance(path, Path)}
+    return files | {_name_within(model.root, path): path for path in shards if isinstance(path, Path)}
 
 
 def source_hashes(model: Model, read: Sequence[FileRead] = ()) -> dict[str, dict[str, Any]]:
@@ -57,6 +57,11 @@ def source_hashes(model: Model, read: Sequence[FileRead] = ()) -> dict[str, dict
     for file in read:
         found[file.name] = {"bytes": file.nbytes, "sha256": file.sha256} | ({} if file.checked else {"checked": False})
     return dict(sorted(found.items()))
+
+
+def _name_within(root: Path, path: Path) -> str:
+    """The file's name in the checkpoint's folder; of one that is in a cache, its last folder may be the checkpoint's."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else f"{path.parent.name}/{path.name}"
 
 
 def described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
@@ -97,12 +102,14 @@ def manifest(
     made = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
     matrix = plan.importance.path if plan.importance else None
     model = plan.model
+    pinned = model.provenance
+    found = Origin(pinned["repository"], pinned["commit"]) if pinned else origin(model.root)
     return {
         "manifest": FORMAT,
         "versions": versions(),
         "source": {
             "name": model.name, "kind": "gguf" if model.stored else "checkpoint", "class": model.hf_class,
-            **(model.provenance or origin(model.root)), "files": sources,
+            "repo": found.repo, "revision": found.revision, "files": sources,
         },
         "imatrix": {"name": matrix.name, **described(matrix, ImatrixError)} if matrix else None,
         "request": {"pre": plan.pre, "imatrix_name": plan.imatrix_name, **plan.wanted.to_json()},

@@ -15,7 +15,7 @@ from ggufpress.hub.session import Session
 from ggufpress.publish.card import MANIFEST
 from ggufpress.publish.consent import check_consent, with_what_the_hub_says
 from ggufpress.publish.contents import CARD, Existing, all_files, small_files, title_of
-from ggufpress.publish.describing import LocalModel, chat_facts, context_length, published
+from ggufpress.publish.describing import LocalModel, chat_facts, context_length, published, sha256_of
 from ggufpress.publish.facts import CardFacts, Made, PublishedFile, Source
 from ggufpress.publish.names import imatrix_path
 from ggufpress.publish.repository import Committed, Moved, Repository
@@ -103,6 +103,8 @@ class Publication:
         public = self._target.private is not True if before is None else not before.private
         check_consent(self._source, self._target.repo, public=public, consent=self._about.consent)
         self._opened = self._repository.open()
+        # a card that cannot be updated is known before the work
+        self._small(self._opened, None)
         sender = Sender(
             self._session,
             self._target.repo,
@@ -171,7 +173,7 @@ class Publication:
         imatrix = self._about.imatrix
         place = imatrix_path(imatrix.name, self._source.name.replace(" ", "-").replace("/", "-")) if imatrix else None
         if imatrix and place and place not in self._wanted:
-            self._send(place, imatrix, hashlib.sha256(imatrix.read_bytes()).hexdigest())
+            self._send(place, imatrix, sha256_of(imatrix))
         operations = self._sending.wait()
         for _ in range(REBASES):
             state = self._repository.state()

@@ -68,7 +68,7 @@ class Repository:
         if not self.session.has_token:
             raise HubError("nobody is logged in", hint="ggufpress login, or set HF_TOKEN")
         try:
-            state = read_state(self.session, repo, MAIN)
+            state = read_state(self.session, repo, None)
         except RepositoryError:
             if self.target.create_pr:
                 raise
@@ -87,7 +87,7 @@ class Repository:
         state = self.look()
         if state is None:
             self._create()
-            state = read_state(session, repo, MAIN)
+            state = self._new()
         if self.target.create_pr:
             return self._open_pull(state)
         if self.target.branch != MAIN:
@@ -104,11 +104,18 @@ class Repository:
             self.session.call(lambda: self.session.api.create_repo(repo, private=private, exist_ok=True), asked)
         except GgufpressError as error:
             try:
-                read_state(self.session, repo, MAIN)
+                read_state(self.session, repo, None)
             except GgufpressError:
                 raise HubError(
                     f"{repo} cannot be made: {error}", hint="the token must be allowed to write there: ggufpress whoami"
                 ) from error
+
+    def _new(self) -> RemoteState:
+        """The state of a repository that was just made: it may have no commit, and then no branch."""
+        try:
+            return read_state(self.session, self.target.repo, None, self.session.steady)
+        except RepositoryError:
+            return RemoteState("", self.target.private is True, False, {})
 
     def _open_pull(self, main: RemoteState) -> RemoteState:
         """The state of our own pull request where a run before this one has opened it, else of main."""
@@ -149,6 +156,8 @@ class Repository:
 
     def state(self) -> RemoteState:
         """The state as it is now."""
+        if self.revision == MAIN:
+            return self._new()
         return read_state(self.session, self.target.repo, self.revision, self.session.steady)
 
     def commit(

@@ -70,8 +70,8 @@ def git_oid(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def read_state(session: Session, repo: str, revision: str, patience: Patience | None = None) -> RemoteState:
-    """The state of a revision. Raises GgufpressError where it cannot be seen."""
+def read_state(session: Session, repo: str, revision: str | None, patience: Patience | None = None) -> RemoteState:
+    """The state of a revision, None for the branch that is there by default. Raises GgufpressError where it cannot be seen."""
 
     def ask() -> ModelInfo:
         try:

@@ -38,8 +38,8 @@ class Checkpoint:
     """A checkpoint. `tensors` are in the reference's order: shards by name, then tensors by name.
 
     `root` is the folder's path, or the id of a repository. `elsewhere` are the small files of one that is no folder on
-    this disk, and `provenance` says where it comes from, in words for the manifest. `called` is a name that
-    takes the place of the folder's.
+    this disk, and `provenance` says where it comes from, in words for the manifest. `called` is a name that takes the
+    place of the folder's.
     """
 
     root: Path

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -16,15 +17,23 @@ MAX_FILES = 10_000
 MAX_LINE = 64
 
 
-def origin(root: Path) -> dict[str, str]:
-    """Repository (OWNER/NAME) and commit of the folder `root`, as far as its path in a cache or a download in it says."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The repository (OWNER/NAME) and the commit, each None where it is not known."""
+
+    repo: str | None = None
+    revision: str | None = None
+
+
+def origin(root: Path) -> Origin:
+    """The origin of the folder `root`, from its path in a cache or from what a download wrote into it."""
     parents = root.absolute().parts
     if len(parents) >= 3 and parents[-2] == "snapshots" and _COMMIT.fullmatch(parents[-1]):
         found = _REPO.fullmatch(parents[-3])
-        return ({"repository": f"{found[1]}/{found[2]}"} if found else {}) | {"commit": parents[-1]}
+        return Origin(f"{found[1]}/{found[2]}" if found else None, parents[-1])
     commits = set(_commits(root / ".cache" / "huggingface" / "download"))
     # files of several commits are of none
-    return {"commit": commits.pop()} if len(commits) == 1 else {}
+    return Origin(None, commits.pop() if len(commits) == 1 else None)
 
 
 def _commits(folder: Path) -> list[str]:
