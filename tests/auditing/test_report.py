@@ -62,7 +62,11 @@ def only(report: AuditReport, name: str = NAME) -> TensorFinding:
     return finding(report, name)
 
 
-@pytest.mark.parametrize("preset", [preset.name for preset in ALL])
+SLOW = ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XS", "IQ3_S", "IQ3_M")
+EVERY = [pytest.param(preset.name, marks=[pytest.mark.full] if preset.name in SLOW else []) for preset in ALL]
+
+
+@pytest.mark.parametrize("preset", EVERY)
 def test_files_are_identical_with_the_matrix_and_consistent_without(matrix: Path, tmp_path: Path, preset: str) -> None:
     (file,) = quantize(BARD, [preset], output=tmp_path, imatrix=matrix).files
     report = audit(file.path, source=BARD, imatrix=matrix)
