@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -29,6 +30,9 @@ EXTRA = 16 << 20
 EXTRA_SHARE = 20
 """A file's bytes that no tensor needs, or not yet, are fetched for its hash up to EXTRA and one part in EXTRA_SHARE of it."""
 CHUNK = 1 << 20
+BLOCK = 128 << 10
+BLOCKS = 16
+"""Small reads that were not announced: the bytes that are fetched for one, and how many such blocks are kept."""
 PARTING = 1.0
 """Seconds that connections are given to end when nobody needs them any more."""
 
@@ -60,6 +64,7 @@ class HubReading:
         self._workers: list[threading.Thread] = []
         self._hashes = None if begun is None else _Hashes(self._ranges, begun, self._hashed)
         self._local = _LocalFiles(self._stop)
+        self._blocks = _Blocks(self._ranges)
 
     def advise(self, file: RemoteFile, offset: int, nbytes: int) -> None:
         """These bytes will be read, as one call of `read_into`."""
@@ -84,7 +89,7 @@ class HubReading:
             want = self._wanted.take(entry, offset, len(view))
             self._news.notify_all()
         if want is None:
-            self._ranges.fetch(entry, offset, view)
+            self._blocks.read_into(entry, offset, view)
         else:
             self._copy(want, view)
 
@@ -193,6 +198,40 @@ class HubReading:
     def _raise_error(self) -> None:
         if self._error:
             raise self._error
+
+
+class _Blocks:
+    """Reads that nobody announced: small ones get a block around them, which the next is likely to need, too."""
+
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges = ranges
+        self._lock = threading.Lock()
+        self._blocks: OrderedDict[tuple[str, int], memoryview] = OrderedDict()
+
+    def read_into(self, entry: HubEntry, offset: int, buffer: memoryview) -> None:
+        """Fill `buffer` with the bytes from `offset` on."""
+        if len(buffer) >= BLOCK:
+            self._ranges.fetch(entry, offset, buffer)
+            return
+        done = 0
+        while done < len(buffer):
+            number, inside = divmod(offset + done, BLOCK)
+            part = self._block(entry, number)[inside : inside + len(buffer) - done]
+            buffer[done : done + len(part)] = part
+            done += len(part)
+
+    def _block(self, entry: HubEntry, number: int) -> memoryview:
+        with self._lock:
+            found = self._blocks.get((entry.name, number))
+        if found is None:
+            start = number * BLOCK
+            found = memoryview(bytearray(min(BLOCK, entry.size - start)))
+            self._ranges.fetch(entry, start, found)
+            with self._lock:
+                self._blocks[entry.name, number] = found
+                while len(self._blocks) > BLOCKS:
+                    self._blocks.popitem(last=False)
+        return found
 
 
 class _Hashes:
