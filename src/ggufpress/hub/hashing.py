@@ -30,17 +30,19 @@ class FileHash:
         copied._git = self._git.copy() if self._git else None
         return copied
 
-    def add(self, start: int, data: memoryview) -> bool:
-        """Take bytes of the file from `start` on. False where they came early and are kept, unchanged, until their turn."""
+    def add(self, start: int, data: memoryview) -> list[tuple[int, memoryview]]:
+        """Take bytes of the file from `start` on. Those that came early are kept, unchanged, until their turn.
+
+        Returns those that were not hashed, as others in their place were before: (from where, bytes).
+        """
         if start > self.position:
-            self._park(start, data)
-            return False
-        self._update(start, data)
+            return self._park(start, data)
+        again = self._update(start, data)
         while (first := min(self._parked, default=self.position + 1)) <= self.position:
             parked = self._parked.pop(first)
             self.parked_bytes -= len(parked)
-            self._update(first, parked)
-        return True
+            again += self._update(first, parked)
+        return again
 
     def gap(self) -> tuple[int, int]:
         """The first bytes that are missing: from where to where. Empty at the end of the file."""
@@ -78,15 +80,19 @@ class FileHash:
             return self.sha256 == self.entry.sha256
         return self._git.hexdigest() == self.entry.oid if self._git and self.entry.oid else None
 
-    def _update(self, start: int, data: memoryview) -> None:
-        fresh = data[self.position - start :]
+    def _update(self, start: int, data: memoryview) -> list[tuple[int, memoryview]]:
+        known = self.position - start
+        fresh = data[known:]
         self._sha256.update(fresh)
         if self._git:
             self._git.update(fresh)
         self.position += len(fresh)
+        return [(start, data[:known])] if known and len(data) else []
 
-    def _park(self, start: int, data: memoryview) -> None:
+    def _park(self, start: int, data: memoryview) -> list[tuple[int, memoryview]]:
         before = self._parked.get(start)
-        if before is None or len(before) < len(data):
-            self.parked_bytes += len(data) - len(before or b"")
-            self._parked[start] = data
+        if before is not None and len(before) >= len(data):
+            return [(start, data)]
+        self.parked_bytes += len(data) - len(before or b"")
+        self._parked[start] = data
+        return [(start, before)] if before is not None else []

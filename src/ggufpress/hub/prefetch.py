@@ -36,7 +36,10 @@ class Want:
 
 @dataclass(slots=True, eq=False)
 class Fetched:
-    """A range of a file on its way or here: `filled` bytes of `data` have arrived, `users` are still to read some."""
+    """A range of a file on its way or here: `filled` bytes of `data` have arrived, `users` are still to read some.
+
+    `holes` are the parts of the file in it that nobody asked for: from where to where.
+    """
 
     entry: HubEntry
     start: int
@@ -44,6 +47,7 @@ class Fetched:
     users: int
     filled: int = 0
     hashed: bool = False
+    holes: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -105,8 +109,13 @@ class Wanted:
             self._urgent -= want.urgent
         self.held += end - start
         made = Fetched(first.entry, start, buffer_of(end - start), len(users))
-        for want in users:
+        holes, at = [], start
+        for want in sorted(users, key=lambda want: want.start):
             want.fetched = made
+            if want.start > at:
+                holes.append((at, want.start))
+            at = max(at, want.end)
+        made.holes = tuple(holes)
         return made
 
     def release(self, fetched: Fetched) -> None:

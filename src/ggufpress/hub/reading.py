@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,8 @@ EXTRA = 16 << 20
 EXTRA_SHARE = 20
 """A file's bytes that no tensor needs, or not yet, are fetched for its hash up to EXTRA and one part in EXTRA_SHARE of it."""
 CHUNK = 1 << 20
+KEPT = 32 << 20
+"""Bytes of all files that are remembered because they were hashed before a tensor asked for them."""
 BLOCK = 128 << 10
 BLOCKS = 16
 """Small reads that were not announced: the bytes that are fetched for one, and how many such blocks are kept."""
@@ -244,6 +247,8 @@ class _Hashes:
         self._files: dict[str, FileHash] = {}
         self._given_up: set[str] = set()
         self.right: list[FileRead] = []
+        self._kept: dict[str, list[tuple[int, bytes]]] = {}
+        self._kept_bytes = 0
         self._extra: dict[str, int] = {}
         self._work: queue.SimpleQueue[Fetched | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -263,7 +268,10 @@ class _Hashes:
         for name, hash_ in self._files.items():
             if name not in self._given_up and not hash_.is_whole:
                 self._fill(hash_, list(hash_.gaps()))
-        return [verdict(hash_) for hash_ in self._files.values()]
+        return [
+            replace(verdict(hash_), checked=False) if name in self._given_up else verdict(hash_)
+            for name, hash_ in self._files.items()
+        ]
 
     def close(self) -> None:
         """Wait for what is being hashed."""
@@ -288,8 +296,10 @@ class _Hashes:
         if name in self._given_up:
             return
         hash_ = self._files[name]
-        hash_.add(fetched.start, fetched.data)
-        if hash_.is_whole:
+        for start, end in fetched.holes:
+            self._keep(name, start, fetched.data[start - fetched.start : end - fetched.start])
+        self._add(hash_, fetched.start, fetched.data)
+        if name not in self._given_up and hash_.is_whole:
             self.right.append(verdict(hash_))
         while sum(one.parked_bytes for one in self._files.values()) > WINDOW:
             most = max(self._files.values(), key=lambda one: one.parked_bytes)
@@ -301,14 +311,40 @@ class _Hashes:
         missing = sum(end - start for start, end in gaps)
         spent = self._extra[name] = self._extra.get(name, 0) + missing
         if spent > EXTRA + hash_.entry.size // EXTRA_SHARE:
-            self._given_up.add(name)
-            hash_.forget()
+            self._give_up(hash_)
             return
         for start, end in gaps:
             for at in range(start, end, RANGE):
                 data = buffer_of(min(RANGE, end - at))
                 self._ranges.fetch(hash_.entry, at, data)
-                hash_.add(at, data)
+                self._keep(name, at, data)
+                self._add(hash_, at, data)
+
+    def _keep(self, name: str, start: int, data: memoryview) -> None:
+        """Remember bytes that are hashed before a tensor asks for them, as far as there is room."""
+        if self._kept_bytes + len(data) <= KEPT:
+            self._kept_bytes += len(data)
+            self._kept.setdefault(name, []).append((start, bytes(data)))
+
+    def _add(self, hash_: FileHash, start: int, data: memoryview) -> None:
+        """Hash bytes. What came once before must be the same: what is used would not be what was hashed."""
+        name = hash_.entry.name
+        for again, other in hash_.add(start, data):
+            at, end = again, again + len(other)
+            for place, kept in sorted(self._kept.get(name, [])):
+                stop = min(end, place + len(kept))
+                if place <= at < stop:
+                    if other[at - again : stop - again] != kept[at - place : stop - place]:
+                        raise _not_the_file(name)
+                    at = stop
+            if at < end:
+                self._give_up(hash_)
+
+    def _give_up(self, hash_: FileHash) -> None:
+        name = hash_.entry.name
+        self._given_up.add(name)
+        self.right = [file for file in self.right if file.name != name]
+        hash_.forget()
 
 
 class _LocalFiles:
@@ -370,6 +406,13 @@ def whole_file(entry: HubEntry, path: Path, stop: threading.Event) -> FileRead:
             file.read_into(at, chunk, "its bytes")
             hash_.add(at, chunk)
     return verdict(hash_, path)
+
+
+def _not_the_file(name: str) -> CheckpointError:
+    return CheckpointError(
+        f"{name} is not the file that the Hub lists: a part of it came twice, and differs",
+        hint="run it again: something on the way changed it",
+    )
 
 
 def verdict(hash_: FileHash, path: Path | None = None) -> FileRead:
