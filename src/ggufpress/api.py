@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Unpack
 
@@ -74,13 +74,7 @@ def verify(
     )
 
 
-def compare(
-    left: str | PathLike[str],
-    right: str | PathLike[str],
-    *,
-    threads: int | None = None,
-    **options: Unpack[HubOptions],
-) -> FileComparison:
+def compare(left: str | PathLike[str], right: str | PathLike[str], *, threads: int | None = None) -> FileComparison:
     """Say how two GGUF files differ, or a GGUF file and the checkpoint it was made from, whichever comes first.
 
     Keys, tensors, types, and for weights that differ RMSE, largest difference and cosine, of `right` against `left`. The
@@ -89,7 +83,7 @@ def compare(
 
     Example: `ggufpress.compare("mine.gguf", "theirs.gguf").verdict[0]`
     """
-    return compare_sources(resolve(left, **options), resolve(right, **options), threads)
+    return compare_sources(resolve(left), resolve(right), threads)
 
 
 def audit(
@@ -104,14 +98,16 @@ def audit(
     """Say whether the GGUF file at `path`, made by whoever with llama.cpp, comes from `source`. Writes nothing.
 
     imatrix: the importance matrix it was made with, if that is known. allow_keys: keys that may differ from the source's.
-    The report's `verdict` is the worst of all tensors and keys; `derived` says whether nothing speaks against the source.
+    revision, token: as of `plan`. The report's `verdict` is the worst of all tensors and keys; `derived` says whether nothing
+    speaks against the source.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.audit("theirs-Q4_K_M.gguf", source="TinyLlama-1.1B-Chat-v1.0").verdict`
     """
     importance = read_imatrix(Path(imatrix)) if imatrix is not None else None
-    found = resolve(source, **options)
-    return audit_file(read_gguf_set(Path(path)), found, importance, allowed_keys=allow_keys, threads=threads)
+    return audit_file(
+        read_gguf_set(Path(path)), resolve(source, **options), importance, allowed_keys=allow_keys, threads=threads
+    )
 
 
 def reproduce(
@@ -123,17 +119,22 @@ def reproduce(
     force: bool = False,
     threads: int | None = None,
     memory: int = MEMORY,
+    **options: Unpack[HubOptions],
 ) -> Reproduction:
     """Make the file that `manifest` tells of again, from its source, and say whether it has the same bytes.
 
     source and imatrix: by default what has their names here or beside the manifest. output: a .gguf path to keep the file;
-    without it nothing is kept. The result's `equal` says whether every byte is the same, `differences` what is not.
+    without it nothing is kept. revision, token: as of `plan`. The result's `equal` says whether every byte is the same,
+    `differences` what is not.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.reproduce("tiny-Q4_K_M.gguf.manifest.json", source="tiny").equal`
     """
-    source, imatrix, output = (None if path is None else Path(path) for path in (source, imatrix, output))
-    return reproduce_file(Path(manifest), source, imatrix, output, force=force, threads=threads, memory=memory)
+    imatrix, output = (None if path is None else Path(path) for path in (imatrix, output))
+    given = None if source is None else fspath(source)
+    return reproduce_file(
+        Path(manifest), given, imatrix, output, force=force, threads=threads, memory=memory, **options
+    )
 
 
 def split(

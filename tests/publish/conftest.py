@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,6 +114,3 @@ def world(quick: None, tmp_path: Path) -> Iterator[World]:
         hub.store.add_user("bob", "hf_bobsToken")
         hub.store.add_user("eve", "hf_eveReadsOnly", role="read")
         yield World(hub, tmp_path)
-
-
-Push = Callable[..., Outcome]

@@ -66,6 +66,27 @@ def test_costly_weights_are_read_once(publication: Publication, tmp_path: Path) 
     assert parts == [2]
 
 
+def test_one_file_at_a_time_into_one_pull_request(world: World, tmp_path: Path) -> None:
+    world.push(world.models("F16"))
+    plan = ggufpress.plan(BARD, ["Q8_0", "Q4_0"], output=tmp_path / "out")
+    metadata = plan.outputs[0].metadata
+    about = About(source_facts(metadata, "bard"), metadata)
+    with Publication(world.session(), Target(REPO, create_pr=True), about, ["Q8_0", "Q4_0"]) as opened:
+        outcome, _ = make_and_push(plan, opened, lambda part, force: execute(part, force=force), delete=True)
+    assert outcome.committed
+    assert outcome.committed.url.endswith("/discussions/1")
+    assert len(world.hub.store.repositories[REPO].discussions) == 1
+    assert {"bard-4m-Q8_0.gguf", "bard-4m-Q4_0.gguf"} <= world.files("refs/pr/1").keys()
+    assert "bard-4m-Q8_0.gguf" not in world.files()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [NAME]
+
+
+def test_a_copy_keeps_its_name(tmp_path: Path) -> None:
+    (file,) = ggufpress.quantize(BARD, ["Q8_0"], output=tmp_path).files
+    plan = ggufpress.plan(file.path, ["COPY"], output=tmp_path / "copy.gguf")
+    assert paths_of(plan.outputs[0]) == ("copy.gguf",)
+
+
 def test_two_outputs_of_one_name_are_refused(tmp_path: Path) -> None:
     plan = ggufpress.plan(BARD, ["Q8_0"], output=tmp_path / "a")
     other = ggufpress.plan(BARD, ["Q8_0"], output=tmp_path / "b")

@@ -11,6 +11,8 @@ from ggufpress.errors import GgufError, GgufpressError, HubError, OutputError, R
 from ggufpress.publish.describing import LocalModel, source_facts
 from ggufpress.publish.facts import Source
 from ggufpress.publish.front_matter import BEGIN, END
+from ggufpress.publish.publication import About, Publication
+from ggufpress.publish.target import Target
 from tests.hubserver.faults import (
     CutUpload,
     Drop,
@@ -257,14 +259,11 @@ def test_a_file_that_changes_on_its_way_is_not_published(world: World) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(GgufError, match="changed since"):
-        publish_with(world, models, "0" * 64)
+        publish_with(world, "0" * 64)
     assert not world.complete(world.models("Q8_0"), world.files())
 
 
-def publish_with(world: World, models: object, digest: str) -> None:
-    from ggufpress.publish.publication import About, Publication
-    from ggufpress.publish.target import Target
-
+def publish_with(world: World, digest: str) -> None:
     (model,) = world.models("Q8_0")
     about = About(source_facts(model.stored.metadata, "tiny"), model.stored.metadata)
     with Publication(world.session(), Target(REPO), about, ["Q8_0"]) as publication:

@@ -26,7 +26,12 @@ STYLES = {Verdict.IDENTICAL: "green", Verdict.BUILD: "green", Verdict.DIFFERENT:
 
 @click.command("audit")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--source", required=True, metavar="SOURCE", help="The checkpoint or GGUF file it is said to come from.")
+@click.option(
+    "--source",
+    required=True,
+    metavar="SOURCE",
+    help="The checkpoint or GGUF file, also on the Hub, that it is said to come from.",
+)
 @click.option(
     "--imatrix", type=click.Path(path_type=Path), help="The importance matrix it was made with, if that is known."
 )

@@ -64,10 +64,15 @@ class PairedReader:
     def __enter__(self) -> PairedReader:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the files. Raises CheckpointError for a source elsewhere that is not the file that its host lists."""
         self._pool.shutdown(cancel_futures=True)
-        self.source.close()
-        self.file.close()
+        try:
+            if kind is None:
+                self.source.finish()
+        finally:
+            self.source.close()
+            self.file.close()
 
     def each(
         self,
@@ -93,6 +98,9 @@ class PairedReader:
 
         for tensor, ref, qtype in pairs:
             for slab in islice(slabs(tensor, WEIGHTS), 1 if only_first else None):
+                for piece in slab.pieces:
+                    if piece.ref:
+                        self.source.advise(piece.ref, piece.start, piece.nbytes)
                 nbytes = qtype.row_bytes(slab.elements)
                 running.append((tensor, nbytes, self._pool.submit(self._one, tensor, ref, qtype, slab, work)))
                 if len(running) > 4 * self._threads:

@@ -6,6 +6,7 @@ import mmap
 from collections import deque
 from dataclasses import dataclass, field
 
+from ggufpress.hub.hashing import BLOCK
 from ggufpress.hub.repository import HubEntry
 
 RANGE = 8 << 20
@@ -23,6 +24,11 @@ def buffer_of(nbytes: int) -> memoryview:
     return memoryview(mmap.mmap(-1, nbytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)) if nbytes else memoryview(b"")
 
 
+def whole_blocks(start: int, end: int, size: int, block: int = BLOCK) -> tuple[int, int]:
+    """The blocks around these bytes of a file of `size` bytes: of them alone two copies can be compared."""
+    return start // block * block, min(-(-end // block) * block, size)
+
+
 @dataclass(slots=True, eq=False)
 class Want:
     """Bytes that will be read by one call, from `start` up to `end`. `fetched` is the range that brings them."""
@@ -36,10 +42,7 @@ class Want:
 
 @dataclass(slots=True, eq=False)
 class Fetched:
-    """A range of a file on its way or here: `filled` bytes of `data` have arrived, `users` are still to read some.
-
-    `holes` are the parts of the file in it that nobody asked for: from where to where.
-    """
+    """A range of a file on its way or here: `filled` bytes of `data` have arrived, `users` are still to read some."""
 
     entry: HubEntry
     start: int
@@ -47,7 +50,6 @@ class Fetched:
     users: int
     filled: int = 0
     hashed: bool = False
-    holes: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -57,10 +59,14 @@ class Fetched:
 
 @dataclass(slots=True)
 class Wanted:
-    """The queue of what will be read. Not safe for threads: whoever uses it holds a lock."""
+    """The queue of what will be read. Not safe for threads: whoever uses it holds a lock.
+
+    Ranges are whole blocks of `block` bytes; with 1 they are no longer than what is read.
+    """
 
     budget: int = BUDGET
     range_bytes: int = RANGE
+    block: int = BLOCK
     held: int = 0
     _queue: deque[Want] = field(default_factory=deque)
     _known: dict[tuple[str, int, int], deque[Want]] = field(default_factory=dict)
@@ -107,15 +113,11 @@ class Wanted:
             users.append(self._queue.popleft())
             end = max(end, want.end)
             self._urgent -= want.urgent
+        start, end = whole_blocks(start, end, first.entry.size, self.block)
         self.held += end - start
         made = Fetched(first.entry, start, buffer_of(end - start), len(users))
-        holes, at = [], start
-        for want in sorted(users, key=lambda want: want.start):
+        for want in users:
             want.fetched = made
-            if want.start > at:
-                holes.append((at, want.start))
-            at = max(at, want.end)
-        made.holes = tuple(holes)
         return made
 
     def release(self, fetched: Fetched) -> None:

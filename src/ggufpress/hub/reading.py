@@ -7,13 +7,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 from ggufpress.errors import CheckpointError
-from ggufpress.hub.hashing import FileHash
-from ggufpress.hub.local import LocalFiles, verdict
-from ggufpress.hub.prefetch import AHEAD, RANGE, Fetched, Want, Wanted, buffer_of
+from ggufpress.files import ReadOnlyFile
+from ggufpress.hub.hashing import BLOCK, FileHash
+from ggufpress.hub.prefetch import AHEAD, RANGE, Fetched, Want, Wanted, buffer_of, whole_blocks
 from ggufpress.hub.ranges import Location, Ranges
 from ggufpress.hub.repository import HubEntry, Repository
 from ggufpress.hub.session import Cancelled
@@ -27,11 +29,9 @@ WINDOW = 48 << 20
 EXTRA = 16 << 20
 EXTRA_SHARE = 20
 """A file's bytes that no tensor needs, or not yet, are fetched for its hash up to EXTRA and one part in EXTRA_SHARE of it."""
-KEPT = 32 << 20
-"""Bytes of all files that are remembered because they were hashed before a tensor asked for them."""
-BLOCK = 128 << 10
+CHUNK = 1 << 20
 BLOCKS = 16
-"""Small reads that were not announced: the bytes that are fetched for one, and how many such blocks are kept."""
+"""Small reads that were not announced take a block at a time; so many are kept."""
 PARTING = 1.0
 """Seconds that connections are given to end when nobody needs them any more."""
 
@@ -57,13 +57,14 @@ class HubReading:
         self._stop = threading.Event()
         self._ranges = Ranges(repository, self._stop, locations)
         self._news = threading.Condition()
-        self._wanted = wanted or Wanted()
+        # without a hash there is nothing to compare blocks for
+        self._wanted = wanted or (Wanted() if begun is not None else Wanted(block=1))
         self._unhashed = 0
         self._error: BaseException | None = None
         self._workers: list[threading.Thread] = []
         self._hashes = None if begun is None else _Hashes(self._ranges, begun, self._hashed)
-        self._local = LocalFiles(self._stop)
-        self._blocks = _Blocks(self._ranges)
+        self._local = _LocalFiles(self._stop)
+        self._blocks = _Blocks(self._ranges, self._hashes)
 
     def advise(self, file: RemoteFile, offset: int, nbytes: int) -> None:
         """These bytes will be read, as one call of `read_into`."""
@@ -202,15 +203,17 @@ class HubReading:
 class _Blocks:
     """Reads that nobody announced: small ones get a block around them, which the next is likely to need, too."""
 
-    def __init__(self, ranges: Ranges) -> None:
+    def __init__(self, ranges: Ranges, hashes: _Hashes | None) -> None:
         self._ranges = ranges
+        self._hashes = hashes
         self._lock = threading.Lock()
         self._blocks: OrderedDict[tuple[str, int], memoryview] = OrderedDict()
 
     def read_into(self, entry: HubEntry, offset: int, buffer: memoryview) -> None:
         """Fill `buffer` with the bytes from `offset` on."""
         if len(buffer) >= BLOCK:
-            self._ranges.fetch(entry, offset, buffer)
+            start, end = whole_blocks(offset, offset + len(buffer), entry.size)
+            buffer[:] = self._fetched(entry, start, end)[offset - start :][: len(buffer)]
             return
         done = 0
         while done < len(buffer):
@@ -223,14 +226,19 @@ class _Blocks:
         with self._lock:
             found = self._blocks.get((entry.name, number))
         if found is None:
-            start = number * BLOCK
-            found = memoryview(bytearray(min(BLOCK, entry.size - start)))
-            self._ranges.fetch(entry, start, found)
+            found = self._fetched(entry, *whole_blocks(number * BLOCK, number * BLOCK + 1, entry.size))
             with self._lock:
                 self._blocks[entry.name, number] = found
                 while len(self._blocks) > BLOCKS:
                     self._blocks.popitem(last=False)
         return found
+
+    def _fetched(self, entry: HubEntry, start: int, end: int) -> memoryview:
+        data = buffer_of(end - start)
+        self._ranges.fetch(entry, start, data)
+        if self._hashes:
+            self._hashes.compare(entry, start, data)
+        return data
 
 
 class _Hashes:
@@ -243,8 +251,6 @@ class _Hashes:
         self._files: dict[str, FileHash] = {}
         self._given_up: set[str] = set()
         self.right: list[FileRead] = []
-        self._kept: dict[str, list[tuple[int, bytes]]] = {}
-        self._kept_bytes = 0
         self._extra: dict[str, int] = {}
         self._work: queue.SimpleQueue[Fetched | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -258,16 +264,18 @@ class _Hashes:
                 self._thread.start()
         self._work.put(fetched)
 
+    def compare(self, entry: HubEntry, start: int, data: memoryview) -> None:
+        """Raise CheckpointError for whole blocks that are read beside the hash and are not what the hash has, or will have."""
+        with self._lock:
+            self._of(entry).compare(start, data)
+
     def finish(self) -> list[FileRead]:
         """The verdict on each file. Fetches the bytes that no tensor needed, where they are few."""
         self.close()
         for name, hash_ in self._files.items():
             if name not in self._given_up and not hash_.is_whole:
                 self._fill(hash_, list(hash_.gaps()))
-        return [
-            replace(verdict(hash_), checked=False) if name in self._given_up else verdict(hash_)
-            for name, hash_ in self._files.items()
-        ]
+        return [verdict(hash_) for hash_ in self._files.values()]
 
     def close(self) -> None:
         """Wait for what is being hashed."""
@@ -286,20 +294,23 @@ class _Hashes:
 
     def _take(self, fetched: Fetched) -> None:
         name = fetched.entry.name
-        if name not in self._files:
-            begun = self._begun.get(name)
-            self._files[name] = begun.copy() if begun else FileHash(fetched.entry)
+        with self._lock:
+            hash_ = self._of(fetched.entry)
+            hash_.compare(fetched.start, fetched.data)
         if name in self._given_up:
             return
-        hash_ = self._files[name]
-        for start, end in fetched.holes:
-            self._keep(name, start, fetched.data[start - fetched.start : end - fetched.start])
-        self._add(hash_, fetched.start, fetched.data)
-        if name not in self._given_up and hash_.is_whole:
+        hash_.add(fetched.start, fetched.data)
+        if hash_.is_whole:
             self.right.append(verdict(hash_))
         while sum(one.parked_bytes for one in self._files.values()) > WINDOW:
             most = max(self._files.values(), key=lambda one: one.parked_bytes)
             self._fill(most, [most.gap()])
+
+    def _of(self, entry: HubEntry) -> FileHash:
+        if entry.name not in self._files:
+            begun = self._begun.get(entry.name)
+            self._files[entry.name] = begun.copy() if begun else FileHash(entry)
+        return self._files[entry.name]
 
     def _fill(self, hash_: FileHash, gaps: list[tuple[int, int]]) -> None:
         """Fetch what is missing of a file; give its hash up where that is too much."""
@@ -307,44 +318,90 @@ class _Hashes:
         missing = sum(end - start for start, end in gaps)
         spent = self._extra[name] = self._extra.get(name, 0) + missing
         if spent > EXTRA + hash_.entry.size // EXTRA_SHARE:
-            self._give_up(hash_)
+            self._given_up.add(name)
+            hash_.forget()
             return
         for start, end in gaps:
             for at in range(start, end, RANGE):
                 data = buffer_of(min(RANGE, end - at))
                 self._ranges.fetch(hash_.entry, at, data)
-                self._keep(name, at, data)
-                self._add(hash_, at, data)
-
-    def _keep(self, name: str, start: int, data: memoryview) -> None:
-        """Remember bytes that are hashed before a tensor asks for them, as far as there is room."""
-        if self._kept_bytes + len(data) <= KEPT:
-            self._kept_bytes += len(data)
-            self._kept.setdefault(name, []).append((start, bytes(data)))
-
-    def _add(self, hash_: FileHash, start: int, data: memoryview) -> None:
-        """Hash bytes. What came once before must be the same: what is used would not be what was hashed."""
-        name = hash_.entry.name
-        for again, other in hash_.add(start, data):
-            at, end = again, again + len(other)
-            for place, kept in sorted(self._kept.get(name, [])):
-                stop = min(end, place + len(kept))
-                if place <= at < stop:
-                    if other[at - again : stop - again] != kept[at - place : stop - place]:
-                        raise _not_the_file(name)
-                    at = stop
-            if at < end:
-                self._give_up(hash_)
-
-    def _give_up(self, hash_: FileHash) -> None:
-        name = hash_.entry.name
-        self._given_up.add(name)
-        self.right = [file for file in self.right if file.name != name]
-        hash_.forget()
+                hash_.add(at, data)
 
 
-def _not_the_file(name: str) -> CheckpointError:
-    return CheckpointError(
-        f"{name} is not the file that the Hub lists: a part of it came twice, and differs",
-        hint="run it again: something on the way changed it",
-    )
+class _LocalFiles:
+    """The repository's files that are on this disk already. Each is hashed whole in a thread beside the reading."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._lock = threading.Lock()
+        self._files: dict[str, ReadOnlyFile] = {}
+        self._verdicts: dict[str, Future[FileRead]] = {}
+        self._executor: ThreadPoolExecutor | None = None
+        self._open = ExitStack()
+
+    def advise(self, entry: HubEntry, path: Path, offset: int, nbytes: int) -> None:
+        """Let the system read ahead, and begin to hash the file."""
+        file = self._file(entry, path)
+        with self._lock:
+            if entry.name not in self._verdicts:
+                self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="hub-hash")
+                self._verdicts[entry.name] = self._executor.submit(whole_file, entry, path, self._stop)
+        file.advise(offset, nbytes)
+
+    def read_into(self, entry: HubEntry, path: Path, offset: int, buffer: memoryview, what: str) -> None:
+        """Fill `buffer` with the bytes from `offset` on."""
+        self._file(entry, path).read_into(offset, buffer, what)
+
+    def finish(self) -> list[FileRead]:
+        """The verdict on each file that was read."""
+        return [future.result() for future in self._verdicts.values()]
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._executor:
+            self._executor.shutdown(cancel_futures=True)
+        self._open.close()
+
+    def _file(self, entry: HubEntry, path: Path) -> ReadOnlyFile:
+        with self._lock:
+            if entry.name not in self._files:
+                self._files[entry.name] = self._open.enter_context(ReadOnlyFile(path, CheckpointError))
+            return self._files[entry.name]
+
+
+def whole_file(entry: HubEntry, path: Path, stop: threading.Event) -> FileRead:
+    """The verdict on a file on this disk. Raises CheckpointError where its hash is another, Cancelled."""
+    hash_ = FileHash(entry)
+    buffer = memoryview(bytearray(CHUNK))
+    if entry.checked:
+        return FileRead(entry.name, entry.size, entry.sha256, checked=True)
+    with ReadOnlyFile(path, CheckpointError) as file:
+        if file.size != entry.size:
+            raise CheckpointError(
+                f"{path} has {file.size:,} bytes, the Hub lists {entry.size:,}", hint=f"remove it: rm {path}"
+            )
+        for at in range(0, file.size, CHUNK):
+            if stop.is_set():
+                raise Cancelled
+            chunk = buffer[: min(CHUNK, file.size - at)]
+            file.read_into(at, chunk, "its bytes")
+            hash_.add(at, chunk)
+    return verdict(hash_, path)
+
+
+def verdict(hash_: FileHash, path: Path | None = None) -> FileRead:
+    """What is known of a file. Raises CheckpointError where it was hashed whole and is not the one that the Hub lists."""
+    entry = hash_.entry
+    if not hash_.is_whole:
+        return FileRead(entry.name, entry.size, entry.sha256, checked=False)
+    right = hash_.is_right
+    if right is False:
+        hint = (
+            f"remove it from the cache and run it again: rm {path}"
+            if path
+            else "run it again: something on the way changed it"
+        )
+        raise CheckpointError(
+            f"{path or entry.name} is not the file that the Hub lists: its sha256 is another", hint=hint
+        )
+    return FileRead(entry.name, entry.size, hash_.sha256, checked=right is not None)

@@ -16,6 +16,7 @@ from ggufpress.publish.describing import LocalModel, file_type
 from ggufpress.publish.journal import Journal, fingerprint
 from ggufpress.publish.names import repository_path
 from ggufpress.publish.publication import Outcome, Publication
+from ggufpress.recipe.presets import BY_NAME
 
 Execute = Callable[[Plan, bool], Report]
 """Makes the files of a plan; the flag says whether files that are there may be replaced."""
@@ -23,7 +24,9 @@ Execute = Callable[[Plan, bool], Report]
 
 def paths_of(output: OutputPlan) -> tuple[str, ...]:
     """Where the files of an output stand in a repository."""
-    return tuple(repository_path(file.path.name, output.preset.name) for file in output.files)
+    # a copy keeps the types there were, and its name says none
+    type_name = output.preset.name if output.preset.name in BY_NAME else None
+    return tuple(repository_path(file.path.name, type_name) for file in output.files)
 
 
 def check_names(plan: Plan) -> None:
