@@ -14,6 +14,7 @@
     │   └── RecipeError               a recipe file is broken
     ├── OutputError          exit 1   an output file could not be written
     │   └── SpaceError       exit 4   the disk has no room for it
+    ├── LlamaError           exit 1   llama.cpp is not installed, or does not load or run a file
     └── VerifyError          exit 1   a written file is not what was computed
 
 A message is one sentence without a full stop that names the file and the tensor or key; `hint`, where there is one,
@@ -89,6 +90,10 @@ class SpaceError(OutputError):
     """The disk has no room for the output."""
 
     exit_code = 4
+
+
+class LlamaError(GgufpressError):
+    """llama.cpp is not installed, or does not load or run a file."""
 
 
 class VerifyError(GgufpressError):
