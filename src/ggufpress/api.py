@@ -7,11 +7,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Unpack
 
+from ggufpress.comparison.report import FileComparison, compare_sources
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.gguf.shards import read_gguf_set
 from ggufpress.planning.request import PlanOptions, plan
 from ggufpress.proof.report import VerifyReport, verify_file
+from ggufpress.provenance.manifests import read_manifest
+from ggufpress.provenance.reproduction import Reproduction, reproduce_file
 from ggufpress.shards.copying import CopyReport, copy
 from ggufpress.shards.division import split_limits
 from ggufpress.shards.planning import merged_path, plan_merge, plan_split, shards_prefix
@@ -43,14 +46,58 @@ def quantize(
 
 
 def verify(
-    path: str | PathLike[str], *, against: str | PathLike[str] | None = None, threads: int | None = None
+    path: str | PathLike[str],
+    *,
+    against: str | PathLike[str] | None = None,
+    manifest: str | PathLike[str] | None = None,
+    threads: int | None = None,
 ) -> VerifyReport:
     """Check the GGUF file at `path`, or the set of which it is a shard: its structure and its blocks.
 
-    Where `against` names its source, also the error of each tensor against that. The report's `ok` says whether all is
-    well. raises: GgufError where the file cannot be parsed, and the errors of reading the source.
+    Where `against` names its source, also the error of each tensor against that; where `manifest` names its manifest, also
+    that every byte is the one that was made. The report's `ok` says whether all is well.
+    raises: GgufError where the file cannot be parsed, ManifestError, and the errors of reading the source.
     """
-    return verify_file(Path(path), resolve(against) if against is not None else None, threads)
+    return verify_file(
+        Path(path),
+        resolve(against) if against is not None else None,
+        threads,
+        read_manifest(Path(manifest)) if manifest is not None else None,
+    )
+
+
+def compare(left: str | PathLike[str], right: str | PathLike[str], *, threads: int | None = None) -> FileComparison:
+    """Say how two GGUF files differ, or a GGUF file and the checkpoint it was made from, whichever comes first.
+
+    Keys, tensors, types, and for weights that differ RMSE, largest difference and cosine, of `right` against `left`. The
+    result's `equal` says whether there is a difference, its `verdict` in short clauses what the differences come to.
+    raises: GgufpressError and its subclasses.
+
+    Example: `ggufpress.compare("mine.gguf", "theirs.gguf").verdict[0]`
+    """
+    return compare_sources(resolve(left), resolve(right), threads)
+
+
+def reproduce(
+    manifest: str | PathLike[str],
+    *,
+    source: str | PathLike[str] | None = None,
+    imatrix: str | PathLike[str] | None = None,
+    output: str | PathLike[str] | None = None,
+    force: bool = False,
+    threads: int | None = None,
+    memory: int = MEMORY,
+) -> Reproduction:
+    """Make the file that `manifest` tells of again, from its source, and say whether it has the same bytes.
+
+    source and imatrix: by default what has their names here or beside the manifest. output: a .gguf path to keep the file;
+    without it nothing is kept. The result's `equal` says whether every byte is the same, `differences` what is not.
+    raises: GgufpressError and its subclasses.
+
+    Example: `ggufpress.reproduce("tiny-Q4_K_M.gguf.manifest.json", source="tiny").equal`
+    """
+    source, imatrix, output = (None if path is None else Path(path) for path in (source, imatrix, output))
+    return reproduce_file(Path(manifest), source, imatrix, output, force=force, threads=threads, memory=memory)
 
 
 def split(

@@ -11,7 +11,8 @@
     │   ├── WeightError               a weight is not a finite number
     │   ├── GgufError                 a GGUF file is broken
     │   ├── ImatrixError              an importance matrix is broken, or lacks what the model needs
-    │   └── RecipeError               a recipe file is broken
+    │   ├── RecipeError               a recipe file is broken
+    │   └── ManifestError             a manifest is broken, or not of this program
     ├── OutputError          exit 1   an output file could not be written
     │   └── SpaceError       exit 4   the disk has no room for it
     ├── LlamaError           exit 1   llama.cpp is not installed, or does not load or run a file
@@ -80,6 +81,10 @@ class ImatrixError(InputError):
 
 class RecipeError(InputError):
     """A recipe file is broken."""
+
+
+class ManifestError(InputError):
+    """A manifest is broken, or was not written by this program."""
 
 
 class OutputError(GgufpressError):

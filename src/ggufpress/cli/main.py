@@ -24,6 +24,8 @@ COMMANDS = {
     "plan": "say what quantize would do, from headers only",
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
+    "compare": "say how two GGUF files differ, or a file and its source",
+    "reproduce": "make the file of a manifest again and compare the bytes",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
     "imatrix": "show what an importance matrix holds",
@@ -31,7 +33,7 @@ COMMANDS = {
     "types": "list presets and tensor types",
     "archs": "list the model classes that can be converted",
 }
-WRITING = ("quantize", "split", "merge")
+WRITING = ("quantize", "split", "merge", "reproduce")
 """Commands that may not have finished when nobody reads what they say any more."""
 INTERRUPTED = 130
 

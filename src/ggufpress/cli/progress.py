@@ -14,7 +14,7 @@ from ggufpress.planning import Plan
 class ByteProgress:
     """Shows how many bytes of how many tensors are done. Silent where standard error is no terminal."""
 
-    def __init__(self, what: str, total: int, n_tensors: int) -> None:
+    def __init__(self, what: str, total: int | None, n_tensors: int) -> None:
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

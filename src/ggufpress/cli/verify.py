@@ -9,26 +9,45 @@ import click
 from ggufpress.cli.output import print_json, print_table, shared_options, stderr, stdout, table
 from ggufpress.proof.against import Comparison
 from ggufpress.proof.report import VerifyReport, verify_file
+from ggufpress.provenance.manifests import read_manifest
 from ggufpress.source.resolve import resolve
 
 
 @click.command("verify")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--against", metavar="SOURCE", help="Also compare every tensor with this checkpoint or GGUF file.")
+@click.option(
+    "--manifest",
+    type=click.Path(path_type=Path),
+    help="Also compare every byte with this manifest's hashes, by tensor.",
+)
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @shared_options
 @click.pass_context
 def command(
-    context: click.Context, file: Path, against: str | None, threads: int | None, as_json: bool, quiet: bool
+    context: click.Context,
+    file: Path,
+    against: str | None,
+    manifest: Path | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Check the GGUF file FILE: structure, blocks and, with --against, the error of every tensor, worst first.
 
-    Of a shard the whole set is checked. Exit code 1 where something is wrong.
+    With --manifest, which `quantize --manifest` writes, a file that was downloaded is proven to be the one that was made,
+    whatever it is called now. Of a shard the whole set is checked. Exit code 1 where something is wrong.
 
     \b
+    ggufpress verify downloaded-Q4_K_M.gguf --manifest TinyLlama-1.1B-Chat-v1.0-Q4_K_M.gguf.manifest.json
     ggufpress verify TinyLlama-1.1B-Chat-v1.0-Q4_K_M.gguf --against TinyLlama-1.1B-Chat-v1.0
     """
-    report = verify_file(file, resolve(against) if against is not None else None, threads)
+    report = verify_file(
+        file,
+        resolve(against) if against is not None else None,
+        threads,
+        read_manifest(manifest) if manifest is not None else None,
+    )
     if as_json:
         print_json(report.to_json())
     elif not quiet:
@@ -44,7 +63,9 @@ def show(report: VerifyReport) -> None:
         show_comparison(report.comparison)
     for fault in report.faults:
         console.print(f"fault: {fault}", style="red", markup=False)
-    checked = "structure and blocks" + (", every tensor against its source" if report.comparison else "")
+    checked = "structure and blocks"
+    checked += ", every tensor against its source" if report.comparison else ""
+    checked += f", every byte against {report.manifest.name}" if report.manifest else ""
     if report.ok:
         shards = f"{report.n_files} shards, " if report.n_files > 1 else ""
         talk.print(f"{report.path}: ok: {shards}{report.n_tensors} tensors, {report.file_bytes:,} bytes; {checked}",

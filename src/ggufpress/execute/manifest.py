@@ -14,13 +14,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ggufpress.errors import CheckpointError, ImatrixError, InputError
+from ggufpress.errors import CheckpointError, ImatrixError, InputError, UnsupportedError
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.files import ReadOnlyFile
 from ggufpress.planning import Model, OutputPlan, Plan
+from ggufpress.recipe.clone import spelled_out
+from ggufpress.source.origin import origin
 
 FORMAT = 1
+REFERENCE = "llama.cpp of llama-cpp-python 0.3.36, x86-64 without FMA"
 SMALL_FILES = (".json", ".jinja", ".model", ".txt", ".md")
 CHUNK = 1 << 20
 
@@ -72,19 +75,44 @@ def manifest(
         for tensor in output.tensors
     ]
     files = [
-        {"path": file.path.name, "bytes": file.file_bytes, "sha256": digest}
+        {
+            "path": file.path.name, "bytes": file.file_bytes, "sha256": digest,
+            "header_bytes": len(file.header), "header_sha256": hashlib.sha256(file.header).hexdigest(),
+        }
         for file, digest in zip(output.files, digests, strict=True)
-    ]
+    ]  # fmt: skip
     one = digests[0] if len(digests) == 1 else None
     described = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
     matrix = plan.importance.path if plan.importance else None
+    model = plan.model
+    found = origin(model.root)
     return {
         "manifest": FORMAT,
-        "ggufpress": version("ggufpress"),
-        "source": {"name": plan.model.name, "class": plan.model.hf_class, "files": sources},
+        "versions": versions(),
+        "source": {
+            "name": model.name, "kind": "gguf" if model.stored else "checkpoint", "class": model.hf_class,
+            "repo": found.repo, "revision": found.revision, "files": sources,
+        },
         "imatrix": {"name": matrix.name, **_described(matrix, ImatrixError)} if matrix else None,
+        "request": {"pre": plan.pre, "imatrix_name": plan.imatrix_name, **plan.wanted.to_json()},
+        "resolved_recipe": resolved_recipe(plan, output),
         "output": described,
-    }
+    }  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """What made the file, whose bytes it has, and the libraries that read the tokenizer."""
+    libraries = ("ggufpress", "numpy", "tokenizers", "sentencepiece")
+    return {name: version(name) for name in libraries} | {"reference": REFERENCE}
+
+
+def resolved_recipe(plan: Plan, output: OutputPlan) -> dict[str, Any] | None:
+    """The recipe with its mix spelled out for this model; None for floats, and where rules cannot say it."""
+    tensors = [(tensor.name, tensor.source.shape, tensor.qtype) for tensor in output.tensors]
+    try:
+        return spelled_out(output.recipe, tensors, plan.model.facts).to_json()
+    except UnsupportedError:
+        return None
 
 
 def write_manifests(

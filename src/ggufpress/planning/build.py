@@ -24,11 +24,14 @@ VIAS = ("auto", "f32", "f16", "bf16")
 
 @dataclass(frozen=True)
 class Plan:
-    """All outputs of one run over one model."""
+    """All outputs of one run over one model. The last three are what was asked for, besides a recipe for each output."""
 
     model: Model
     outputs: tuple[OutputPlan, ...]
     importance: ImportanceMatrix | None = None
+    wanted: Container = PLAIN
+    pre: str | None = None
+    imatrix_name: str | None = None
 
     @property
     def disk_bytes(self) -> int:
@@ -103,7 +106,7 @@ def build_plan(
         plan_output(model, replace(recipe, preset=preset), layout, via_preset, path, wanted, importance, imatrix_name)
         for preset, path in zip(chosen, paths, strict=True)
     )
-    return Plan(model, outputs, importance)
+    return Plan(model, outputs, importance, wanted, pre, imatrix_name)
 
 
 def _usable(matrix: ImportanceMatrix | None, recipe: Recipe, name: str | None) -> ImportanceMatrix | None:

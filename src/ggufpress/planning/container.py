@@ -10,16 +10,18 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ggufpress.errors import UsageError
 from ggufpress.gguf.shards import SHARD_KEYS
-from ggufpress.gguf.values import Value, f32, flag, text, u32
+from ggufpress.gguf.values import Value, ValueType, f32, flag, text, u32
 from ggufpress.shards.division import SplitLimits, split_limits
 
 MAX_TEXT_BYTES = 127
 """llama-quantize holds a key, and a text, in 128 bytes with a NUL."""
 RESERVED = ("general.alignment", *SHARD_KEYS)
-KINDS = ("int", "float", "bool", "str")
+WORDS = {ValueType.UINT32: "int", ValueType.FLOAT32: "float", ValueType.BOOL: "bool", ValueType.STRING: "str"}
+KINDS = tuple(WORDS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,17 @@ class Container:
     overrides: tuple[tuple[str, Value], ...] = ()
     keep_split: bool = False
     limits: SplitLimits | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for the manifest; keys as `parse_override` takes them."""
+        limits = self.limits
+        return {
+            "allow_requantize": self.allow_requantize,
+            "prune_layers": list(self.pruned),
+            "override_kv": [override_text(key, value) for key, value in self.overrides],
+            "keep_split": self.keep_split,
+            "split": {"max_bytes": limits.max_bytes, "max_tensors": limits.max_tensors} if limits else None,
+        }
 
 
 PLAIN = Container()
@@ -85,6 +98,12 @@ def parse_override(item: str) -> tuple[str, Value]:
     if len(key.encode()) > MAX_TEXT_BYTES:
         raise UsageError(f"--override-kv: the key {key!r} has more than {MAX_TEXT_BYTES} bytes")
     return key, _value(item, kind, value)
+
+
+def override_text(key: str, value: Value) -> str:
+    """What `parse_override` reads as this key and value."""
+    data = value.data.decode() if isinstance(value.data, bytes) else str(value.data)
+    return f"{key}={WORDS[value.type]}:{data.lower() if value.type is ValueType.BOOL else data}"
 
 
 def _value(item: str, kind: str, value: str) -> Value:

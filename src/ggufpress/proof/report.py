@@ -10,6 +10,8 @@ from ggufpress.gguf.shards import GgufSet, read_gguf_set
 from ggufpress.proof.against import Comparison, compare_with_source
 from ggufpress.proof.blocks import check_blocks
 from ggufpress.proof.structure import Fault, check_structure
+from ggufpress.provenance.checking import check_manifest
+from ggufpress.provenance.manifests import Manifest
 from ggufpress.source.checkpoint import Checkpoint
 
 
@@ -17,7 +19,8 @@ from ggufpress.source.checkpoint import Checkpoint
 class VerifyReport:
     """What checking `path`, or the shards of which it is one, found.
 
-    `faults` is empty where structure and blocks are sound. `n_files`, `n_tensors` and `file_bytes` count all shards.
+    `faults` is empty where structure and blocks are sound, and the file is that of `manifest` if there is one. `n_files`,
+    `n_tensors` and `file_bytes` count all shards.
     """
 
     path: Path
@@ -26,6 +29,7 @@ class VerifyReport:
     file_bytes: int
     faults: tuple[Fault, ...]
     comparison: Comparison | None
+    manifest: Path | None = None
 
     @property
     def ok(self) -> bool:
@@ -41,11 +45,17 @@ class VerifyReport:
             "tensors": self.n_tensors,
             "bytes": self.file_bytes,
             "faults": [fault.to_json() for fault in self.faults],
+            "manifest": str(self.manifest) if self.manifest else None,
             "against": self.comparison.to_json() if self.comparison else None,
         }
 
 
-def verify_file(path: Path, source: Checkpoint | GgufSet | None = None, threads: int | None = None) -> VerifyReport:
+def verify_file(
+    path: Path,
+    source: Checkpoint | GgufSet | None = None,
+    threads: int | None = None,
+    manifest: Manifest | None = None,
+) -> VerifyReport:
     """The report on the GGUF file at `path`; on the whole set where it is a shard.
 
     Raises GgufError where it cannot be parsed at all, or other shards are missing.
@@ -56,6 +66,9 @@ def verify_file(path: Path, source: Checkpoint | GgufSet | None = None, threads:
         for file in found.files
         for fault in (*check_structure(file), *check_blocks(file, threads))
     ]
+    if manifest:
+        faults += check_manifest(found, manifest, threads)
     comparison = compare_with_source(found, source, threads) if source else None
     n_tensors, file_bytes = len(found.tensors), sum(file.file_size for file in found.files)
-    return VerifyReport(path, len(found.files), n_tensors, file_bytes, tuple(faults), comparison)
+    listed = manifest.path if manifest else None
+    return VerifyReport(path, len(found.files), n_tensors, file_bytes, tuple(faults), comparison, listed)

@@ -34,16 +34,20 @@ class TensorRef:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint folder. `tensors` are in the reference's order: shards by name, then tensors by name."""
+    """A checkpoint folder. `tensors` are in the reference's order: shards by name, then tensors by name.
+
+    `called` is a name that takes the place of the folder's.
+    """
 
     root: Path
     config: Mapping[str, Any]
     tensors: Mapping[str, TensorRef]
+    called: str = ""
 
     @property
     def name(self) -> str:
         """The folder's name, which the reference falls back to for `general.name`."""
-        return self.root.name
+        return self.called or self.root.name
 
     def has(self, name: str) -> bool:
         """Whether the small file `name` exists."""

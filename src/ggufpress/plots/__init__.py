@@ -1,0 +1,1 @@
+"""Pictures as SVG text: drawn without a library, readable on a light and on a dark ground."""
