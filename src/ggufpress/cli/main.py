@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+from keyword import iskeyword
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,7 @@ COMMANDS = {
     "verify": "check a GGUF file, also against its source",
     "compare": "say how two GGUF files differ, or a file and its source",
     "reproduce": "make the file of a manifest again and compare the bytes",
+    "try": "load a GGUF file in llama.cpp and let it speak",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
     "imatrix": "show what an importance matrix holds",
@@ -57,7 +59,8 @@ class Commands(click.Group):
         """The command called `name`."""
         if name not in COMMANDS:
             return None
-        module = __import__(f"ggufpress.cli.{name}", fromlist=["command"])
+        # a module cannot be called try
+        module = __import__(f"ggufpress.cli.{name}{'_' * iskeyword(name)}", fromlist=["command"])
         command: click.Command = module.command
         return command
 

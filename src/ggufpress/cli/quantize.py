@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from typing import Unpack
+from pathlib import Path
+from typing import Any, Unpack
 
 import click
 
@@ -13,8 +14,10 @@ from ggufpress.cli.output import human_bytes, human_count, print_json, print_tab
 from ggufpress.cli.progress import WeightProgress
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
+from ggufpress.cli.try_ import printable, try_apart
 from ggufpress.execute.pipeline import MEMORY
 from ggufpress.execute.run import Report, execute
+from ggufpress.llama.library import library
 from ggufpress.planning import OutputPlan, Plan
 from ggufpress.planning.request import PlanOptions
 from ggufpress.planning.request import plan as requested
@@ -47,6 +50,9 @@ class ByteCount(click.ParamType[int]):
 @click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 @click.option("--manifest", is_flag=True, help="Write FILE.manifest.json beside each file: hashes, types, errors.")
+@click.option(
+    "--try", "try_them", is_flag=True, help="Load each file in llama.cpp and let it speak, as `ggufpress try` does."
+)
 @shared_options
 def command(
     source: str,
@@ -55,6 +61,7 @@ def command(
     memory: int,
     force: bool,
     manifest: bool,
+    try_them: bool,
     as_json: bool,
     quiet: bool,
     **options: Unpack[PlanOptions],
@@ -66,6 +73,9 @@ def command(
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q IQ2_M --imatrix imatrix.gguf --tensor-type attn_v=q6_k
     """
+    if try_them:
+        # a missing llama.cpp is told before the work, not after it
+        library()
     plan = requested(source, types or None, **options)
     talk = not quiet and not as_json
     if talk:
@@ -81,13 +91,25 @@ def command(
             progress=progress.advance if progress else None,
             stage=progress.stage if progress else None,
         )
+    if talk:
+        show(report)
+    tried = [try_apart(output.path, threads) for output in plan.outputs] if try_them else []
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_json() | ({"tried": tried} if try_them else {}))
     elif quiet:
         for file in report.files:
             click.echo(str(file.path))
-    else:
-        show(report)
+    elif tried:
+        show_tried(tried)
+
+
+def show_tried(tried: list[dict[str, Any]]) -> None:
+    """Print what each file said."""
+    click.echo("\nit runs, and says")
+    for spoken in tried:
+        said = " ".join(spoken["text"].split()) or f"an embedding of {spoken['embedding']} numbers"
+        name, speed = Path(spoken["path"]).name, spoken["tokens_per_second"] or spoken["prompt_tokens_per_second"]
+        click.echo(f"{name}  {speed:.0f} tokens/s  {printable(said)}")
 
 
 def announce(plan: Plan) -> None:

@@ -69,10 +69,15 @@ class Context:
                 f"{model.path}: llama.cpp has no context of {n_ctx} tokens for it: {model.library.complaints()}"
             )
 
+    @property
+    def remembers(self) -> bool:
+        """Whether there is a memory at all: an encoder reads its whole text at once and has none."""
+        return bool(self._call["llama_get_memory"](self.handle))
+
     def forget(self) -> None:
         """Empty the memory of all texts."""
-        if memory := self._call["llama_get_memory"](self.handle):
-            self._call["llama_memory_clear"](memory, True)
+        if self.remembers:
+            self._call["llama_memory_clear"](self._call["llama_get_memory"](self.handle), True)
 
     def decode(
         self, tokens: Tokens, *, first: int = 0, seq: NDArray[np.int32] | None = None,
