@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "say how two GGUF files differ, or a file and its source",
     "reproduce": "make the file of a manifest again and compare the bytes",
     "try": "load a GGUF file in llama.cpp and let it speak",
+    "eval": "measure what quantization cost: perplexity, KL divergence",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
     "imatrix": "show what an importance matrix holds",
