@@ -20,6 +20,7 @@ from ggufpress import quantize
 from tests.quality.recorded import DATA, MATRICES, RUNS, source_of
 
 TEXTS = Path(__file__).resolve().parent.parent / "models" / "bard-4m"
+N_FIGURES = (1, 34)
 KEPT = ("Final estimate", "Mean", "Cor(", "KLD:", "Δp", "Same top p")
 
 
@@ -41,7 +42,11 @@ def main() -> None:
             other = ["llama-perplexity", "-m", f"{run.case}-{run.type}.gguf", *run.options,
                      "--kl-divergence-base", "logits", "--kl-divergence"]  # fmt: skip
             for command in (base, other):
-                lines += ["", f"$ {' '.join(command)}", *said(tools, command, folder)]
+                found = said(tools, command, folder)
+                # its log is written by a thread of its own, which its end sometimes cuts short
+                while len(found) != N_FIGURES[command is other]:
+                    found = said(tools, command, folder)
+                lines += ["", f"$ {' '.join(command)}", *found]
         (DATA / "perplexity.txt").write_text(
             "\n".join([f"# written by {Path(__file__).name}", *lines, ""]), encoding="utf-8"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Unpack
 
@@ -11,6 +11,8 @@ from ggufpress.comparison.report import FileComparison, compare_sources
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.gguf.shards import read_gguf_set
+from ggufpress.imatrix.auto import auto_matrix
+from ggufpress.imatrix.read import AUTO
 from ggufpress.planning.request import PlanOptions, plan
 from ggufpress.proof.report import VerifyReport, verify_file
 from ggufpress.provenance.manifests import read_manifest
@@ -30,17 +32,24 @@ def quantize(
     force: bool = False,
     manifest: bool = False,
     progress: Progress | None = None,
+    calibration: str | PathLike[str] | None = None,
     **options: Unpack[PlanOptions],
 ) -> Report:
     """Make one GGUF file per type, all from one read of the weights, with llama.cpp's very bytes.
 
     Takes the arguments of `plan`, and: threads, by default one per core; memory, bytes for buffers; force, replace files;
     manifest, write a JSON manifest beside each file; progress, called with (bytes just read, tensor name).
+    imatrix="auto": measure importance with llama.cpp on the text `calibration`, by default a bundled one, once.
     A file appears under its name only when it is complete and verified; on an error nothing is left.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")`
     """
+    if options.get("imatrix") == AUTO:
+        options["imatrix"] = auto_matrix(
+            fspath(source), None if calibration is None else Path(calibration), n_threads=threads
+        )
+        options["imatrix_name"] = options.get("imatrix_name") or AUTO
     planned = plan(source, types, **options)
     return execute(planned, force=force, threads=threads, memory=memory, manifest=manifest, progress=progress)
 

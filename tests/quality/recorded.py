@@ -46,10 +46,10 @@ class Matrix:
 
 RUNS = [Run("Q4_K_M", 512, 6), Run("Q2_K", 256, 8), Run("Q8_0", 512, 5)]
 MATRICES = [
-    Matrix("bard.gguf", 128, 5),
+    Matrix("bard.gguf", 512, 4),
     Matrix("output.gguf", 64, 3, process_output=True),
     Matrix("experts.gguf", 64, 4, "mixtral-4"),
-    Matrix("old.dat", 128, 5, dat=True),
+    Matrix("old.dat", 512, 4, dat=True),
 ]
 
 

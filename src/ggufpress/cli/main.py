@@ -31,7 +31,7 @@ COMMANDS = {
     "eval": "measure what quantization cost: perplexity, KL divergence",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
-    "imatrix": "show what an importance matrix holds",
+    "imatrix": "make, merge and show importance matrices",
     "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
     "archs": "list the model classes that can be converted",

@@ -10,13 +10,17 @@ from typing import Any, Unpack
 import click
 
 from ggufpress.cli.container_options import container_options
+from ggufpress.cli.counting import StepProgress
 from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stderr, table
 from ggufpress.cli.progress import WeightProgress
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.cli.try_ import printable, try_apart
+from ggufpress.errors import UsageError
 from ggufpress.execute.pipeline import MEMORY
 from ggufpress.execute.run import Report, execute
+from ggufpress.imatrix.auto import auto_matrix
+from ggufpress.imatrix.read import AUTO
 from ggufpress.llama.library import library
 from ggufpress.planning import OutputPlan, Plan
 from ggufpress.planning.request import PlanOptions
@@ -46,6 +50,8 @@ class ByteCount(click.ParamType[int]):
 @imatrix_options
 @recipe_options
 @container_options
+@click.option("--calibration", type=click.Path(path_type=Path), metavar="TEXT",
+              help="What the model reads for `--imatrix auto`.  [default: a bundled text]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
@@ -57,6 +63,7 @@ class ByteCount(click.ParamType[int]):
 def command(
     source: str,
     types: tuple[str, ...],
+    calibration: Path | None,
     threads: int | None,
     memory: int,
     force: bool,
@@ -76,8 +83,13 @@ def command(
     if try_them:
         # a missing llama.cpp is told before the work, not after it
         library()
-    plan = requested(source, types or None, **options)
     talk = not quiet and not as_json
+    if calibration is not None and options["imatrix"] != AUTO:
+        raise UsageError("--calibration is the text of --imatrix auto, and has no place without it")
+    if options["imatrix"] == AUTO:
+        options["imatrix"] = measured(source, calibration, threads, talk)
+        options["imatrix_name"] = options["imatrix_name"] or AUTO
+    plan = requested(source, types or None, **options)
     if talk:
         announce(plan)
     with ExitStack() as stack:
@@ -101,6 +113,19 @@ def command(
             click.echo(str(file.path))
     elif tried:
         show_tried(tried)
+
+
+def measured(source: str, text: Path | None, threads: int | None, talk: bool) -> Path:
+    """The importance matrix of --imatrix auto."""
+    if not talk:
+        return auto_matrix(source, text, n_threads=threads)
+    with StepProgress("measuring importance") as progress:
+        return auto_matrix(source, text, n_threads=threads, tell=tell, progress=progress.at)
+
+
+def tell(text: str) -> None:
+    """Print a note."""
+    stderr().print(f"note: {text}", style="dim", markup=False)
 
 
 def show_tried(tried: list[dict[str, Any]]) -> None:

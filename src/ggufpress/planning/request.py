@@ -7,7 +7,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Unpack
 
-from ggufpress.imatrix.read import read_imatrix
+from ggufpress.errors import UsageError
+from ggufpress.imatrix.read import AUTO, read_imatrix
 from ggufpress.planning.build import Plan, build_plan
 from ggufpress.planning.container import container
 from ggufpress.recipe.options import RecipeOptions, recipe_of
@@ -59,13 +60,18 @@ def plan(
     allow_requantize: quantize what a GGUF source has quantized already. prune_layers: layers to leave out, as numbers or
     "3,7". override_kv: keys to set, as "KEY=TYPE:VALUE". keep_split: shards as the source has them. split_max_size, in
     bytes or such as "2G", and split_max_tensors: shards of that size.
-    imatrix: an importance matrix of llama-imatrix. imatrix_name: what the files say in the place of its path.
+    imatrix: an importance matrix in llama-imatrix's format. imatrix_name: what the files say in the place of its path.
     options: recipe, tensor_types, tensor_type_files, token_embedding_type, output_tensor_type, pure, leave_output_tensor,
     no_fallback, include_weights, exclude_weights, on_missing: the options of `ggufpress quantize` of these names.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.plan("TinyLlama-1.1B-Chat-v1.0", ["Q8_0"]).outputs[0].file_bytes`
     """
+    if imatrix == AUTO:
+        raise UsageError(
+            "only quantize makes an importance matrix by itself: a plan reads headers alone",
+            hint="ggufpress imatrix make SOURCE -o imatrix.gguf, then --imatrix imatrix.gguf",
+        )
     wanted = container(
         allow_requantize=allow_requantize,
         prune_layers=prune_layers or (),

@@ -60,12 +60,14 @@ def read_text(path: Path) -> bytes:
     return text.removesuffix(b"\n")
 
 
-def cut(model: Model, text: bytes, n_ctx: int, name: str) -> Chunks:
+def cut(model: Model, text: bytes, n_ctx: int, name: str, *, special: bool = False) -> Chunks:
     """The chunks of `text` in the tokens of `model`. What does not fill the last chunk is left out.
+
+    special: names of special tokens in the text are those tokens.
 
     Raises InputError, naming the text, where it has fewer than two chunks.
     """
-    tokens = model.tokenize(text, special=False)
+    tokens = model.tokenize(text, special=special)
     if len(tokens) < 2 * n_ctx:
         raise InputError(
             f"{name} has {len(tokens):,} tokens, and at least {2 * n_ctx:,} are needed with a context of {n_ctx}",
