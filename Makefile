@@ -2,6 +2,7 @@
 # make test   everything that CI checks: lint, types, tests, generated docs
 # make test-full   the same, with some minutes more of files to compare
 # make test-logits   log-probabilities of our files in llama.cpp beside those of transformers (installs PyTorch into .venv-logits)
+#                    PyPI's PyTorch brings 2.7 GB of CUDA to Linux; TORCH_INDEX=https://download.pytorch.org/whl/cpu does not
 # make test-llama-cpp-python   our files in llama-cpp-python 0.3.36, built from PyPI's sources into .venv-llama-cpp-python (10 minutes, once)
 # The first run makes a virtual environment in .venv and builds the native kernels (a C++ compiler is needed).
 
@@ -10,6 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOGITS := .venv-logits
 LLAMA_CPP_PYTHON := .venv-llama-cpp-python
+TORCH := $(shell sed -n 's/.*"\(torch==[0-9.]*\)".*/\1/p' pyproject.toml)
 NATIVE := $(shell find src/ggufpress/native -type f) CMakeLists.txt pyproject.toml
 
 .PHONY: demo test test-full test-logits test-llama-cpp-python test-arm lint types pytest docs check-docs bench clean
@@ -79,6 +81,7 @@ $(LOGITS)/ready: $(NATIVE)
 	$(PYTHON) -m venv $(LOGITS)
 	$(LOGITS)/bin/python -m pip install --quiet --upgrade pip
 	$(LOGITS)/bin/python -m pip install --quiet --editable .
+	$(if $(TORCH_INDEX),$(LOGITS)/bin/python -m pip install --quiet --index-url $(TORCH_INDEX) $(TORCH))
 	$(LOGITS)/bin/python -m pip install --quiet --group logits
 	touch $@
 

@@ -61,7 +61,8 @@ Dtype = str | Callable[[str], str]
 class TinyCase:
     """A tiny checkpoint: `config` is the whole config.json, `dtype` one for all tensors or a function of the name.
 
-    `tensors` are all names and shapes; without it they are those of the Llama family, with `prefix`, `head`, `extra`.
+    `tensors` are all names and shapes, FILE:NAME for those in a file of their own; without it they are
+    those of the Llama family, with `prefix`, `head`, `extra`.
     `arguments` are those of llama.cpp's converter when the case is recorded.
     """
 
@@ -207,13 +208,19 @@ def make(case: TinyCase, parent: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(case.config, indent=2))
     for name, content in tokenizer_files(case.tokenizer):
         (folder / name).write_bytes(content)
-    for name, content in case.files.items():
+    for name, text in case.files.items():
         (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
+        (folder / name).write_text(text if isinstance(text, str) else json.dumps(text))
     tensors = {}
     for name, shape in shapes(case).items():
         dtype = case.dtype if isinstance(case.dtype, str) else case.dtype(name)
-        tensors[name] = (dtype, shape, stored(weights(f"{case.name}/{name}", shape), dtype))
+        tensor = (dtype, shape, stored(weights(f"{case.name}/{name}", shape), dtype))
+        if ":" in name:
+            file, own = name.split(":")
+            (folder / file).parent.mkdir(exist_ok=True)
+            write_safetensors(folder / file, {own: tensor})
+        else:
+            tensors[name] = tensor
     write_shards(folder, tensors, case.shards)
     return folder
 

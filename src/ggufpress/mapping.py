@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from ggufpress.arch.beside import tensors_beside
 from ggufpress.arch.gather import Gather, leftover
 from ggufpress.arch.ops import Measuring, Op, Shape, compose, stacked_shape
 from ggufpress.arch.source_names import MEDIA_REASON, is_media, rule_names
@@ -68,7 +69,8 @@ class Derived:
         """The type that holds the weights exactly: F32 where the sources differ, and where BF16 is computed with."""
         types = {stored_type(ref) for ref in self.sources}
         computed = BF16 in types and any(op.arithmetic for op in self.ops)
-        if len(types) != 1 or computed or any(isinstance(op, Measuring) for op in self.ops):
+        widened = any(step.widens or isinstance(step, Measuring) for step in self.steps)
+        if len(types) != 1 or computed or widened:
             return F32
         return types.pop()
 
@@ -154,13 +156,14 @@ def map_tensors(checkpoint: Checkpoint, arch: Arch) -> TensorMap:
     if problems:
         raise _failed(checkpoint, arch, problems)
 
-    constants = [
-        Derived(c.target, (len(c.values),), constant=struct.pack(f"<{len(c.values)}f", *c.values))
-        for c in arch.constants
+    constants = [Derived(c.target, (len(c.values),), constant=_packed(c.values)) for c in arch.constants]
+    beside = [
+        _derive(_Instance(Rule(b.target, b.source), b.target, (b.source,), None), [ref])
+        for b, ref in tensors_beside(checkpoint, arch)
     ]
     ordered = [derived[target] for target in _converter_order(made, index)]
     return TensorMap(
-        (*constants, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
+        (*constants, *beside, *ordered), tuple((ref.name, drops[name]) for name, ref in index.items() if name in drops)
     )
 
 
@@ -236,7 +239,16 @@ def _dropped(arch: Arch, index: Iterable[str], taken: set[str]) -> Iterator[tupl
                 yield name, MEDIA_REASON
 
 
+def _packed(values: tuple[float, ...]) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
 def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
+    rule = instance.rule
+    if rule.values is not None:
+        return Derived(instance.target, (len(rule.values),), constant=_packed(rule.values))
+    if rule.flat:
+        refs = [replace(ref, shape=(prod(ref.shape),)) for ref in refs]
     for ref in refs:
         if ref.dtype not in SOURCE_TYPES:
             raise UnsupportedError(
@@ -245,7 +257,6 @@ def _derive(instance: _Instance, refs: list[TensorRef]) -> Derived:
             )
         if ref.shape != refs[0].shape:
             raise MappingError(f"{ref.name} has shape {list(ref.shape)}, {refs[0].name} has {list(refs[0].shape)}")
-    rule = instance.rule
     stacked = stacked_shape([ref.shape for ref in refs])
     if 0 in stacked:
         raise MappingError(f"{refs[0].name} is empty: its shape is {list(refs[0].shape)}")

@@ -9,24 +9,29 @@ from typing import Any
 from tests.tiny_checkpoints import TinyCase, tokenizer_files
 
 
-def make_model(case: TinyCase, changes: dict[str, Any], folder: Path) -> Any:
+def make_model(case: TinyCase, changes: dict[str, Any], folder: Path, auto_class: str = "AutoModelForCausalLM") -> Any:
     """The model of the case's config with `changes`, as saved into `folder` with the case's tokenizer.
 
     The weights are so large that attention is far from even: with those of a fresh model a wrong rotation would hide.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    import transformers
 
     folder.mkdir()
     text = json.dumps(case.config | changes)
     (folder / "config.json").write_text(text)
     for name, content in tokenizer_files(case.tokenizer):
         (folder / name).write_bytes(content)
-    config = AutoConfig.from_pretrained(folder)
+    for name, content in case.files.items():
+        # without the files that say how tokens' embeddings are pooled to one
+        if name.startswith(("tokenizer", "added_tokens")):
+            (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    config = transformers.AutoConfig.from_pretrained(folder)
     if hasattr(config, "use_mamba_kernels"):
         config.use_mamba_kernels = False
+    make = getattr(transformers, auto_class).from_config
     torch.manual_seed(20261124)
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
+    model = make(config, attn_implementation="eager", dtype=torch.float32).float().eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             _fill(name, weight, torch)

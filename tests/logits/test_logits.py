@@ -11,8 +11,11 @@ import xllamacpp
 from numpy.typing import NDArray
 
 from ggufpress import quantize
+from tests.logits import encoders
 from tests.logits.cases import CASES, LogitsCase
 from tests.logits.checkpoint import make_model
+
+AUTO_CLASSES = {"continue": "AutoModelForCausalLM", "translate": "AutoModelForSeq2SeqLM", "embed": "AutoModel"}
 
 SPOKEN = 1000
 """The token that is then chosen: with the end, or half of a character, the server tells no probabilities."""
@@ -69,8 +72,19 @@ def difference(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> float
 
 def measured(case: LogitsCase, folder: Path) -> float:
     """The difference between the two for a case."""
-    model = make_model(case.tiny, case.changes, folder / "source")
+    model = make_model(case.tiny, case.changes, folder / "source", AUTO_CLASSES[case.task])
     (file,) = quantize(folder / "source", ["F32"], output=folder).files
+    if case.task == "embed":
+        few = [3 + token % 700 for token in PROMPT]
+        return difference(
+            encoders.embeddings_of_llama_cpp(file.path, few), encoders.embeddings_of_transformers(model, few)
+        )
+    if case.task == "translate":
+        few, begun = [3 + token % 600 for token in PROMPT], [0, *range(5, 15)]
+        return difference(
+            encoders.translation_of_llama_cpp(file.path, few, begun),
+            encoders.translation_of_transformers(model, few, begun),
+        )
     n_vocab = model.get_output_embeddings().weight.shape[0]
     return difference(of_llama_cpp(file.path, PROMPT, n_vocab), of_transformers(model, PROMPT))
 

@@ -110,6 +110,9 @@ CASES = [
     TinyCase("cohere2", COHERE | {"architectures": ["Cohere2ForCausalLM"], "model_type": "cohere2", "rotary_pct": 1.0,
                                   "sliding_window": 64}, "gpt-2", tensors=decoder(
         COHERE, norms="input_layernorm", head=False)),
+    TinyCase("cohere2-head-dim", COHERE | {"architectures": ["Cohere2ForCausalLM"], "model_type": "cohere2",
+                                           "rotary_pct": 1.0, "head_dim": 16}, "gpt-2", tensors=decoder(
+        COHERE | {"head_dim": 16}, norms="input_layernorm", head=False)),
     TinyCase("seed-oss", SEED_OSS, "gpt-2", tensors=decoder(SEED_OSS, qkv_bias=True)),
     TinyCase("seed-oss-few-keys", without(SEED_OSS, "head_dim", "rms_norm_eps"), "gpt-2", tensors=decoder(
         without(SEED_OSS, "head_dim") | {"head_dim": 128}, qkv_bias=True, o_bias=True)),

@@ -275,11 +275,11 @@ def kimi() -> Shapes:
     return found
 
 
-def nemotron(pattern: str, n_vocab: int, mtp: bool = False) -> Shapes:
+def nemotron(pattern: str, n_vocab: int, mtp: bool = False, experts_of: tuple[int, ...] = ()) -> Shapes:
     found = r.ends(n_vocab, 32, "backbone.embeddings", "backbone.norm_f", "lm_head")
     for i, kind in enumerate(pattern):
         hf = f"backbone.layers.{i}"
-        found |= norm(f"{hf}.norm", 32) | nemotron_mixer(f"{hf}.mixer", kind)
+        found |= norm(f"{hf}.norm", 32) | nemotron_mixer(f"{hf}.mixer", kind, experts_of[i] if experts_of else 32)
     if mtp:
         for name in ("norm", "enorm", "hnorm"):
             found |= norm(f"mtp.layers.0.{name}", 32)
@@ -289,7 +289,7 @@ def nemotron(pattern: str, n_vocab: int, mtp: bool = False) -> Shapes:
     return found
 
 
-def nemotron_mixer(hf: str, kind: str) -> Shapes:
+def nemotron_mixer(hf: str, kind: str, n_ff: int = 32) -> Shapes:
     if kind == "M":
         return r.mamba2(hf, 32, 128, 8, 8, 2)
     if kind == "*":
@@ -297,7 +297,7 @@ def nemotron_mixer(hf: str, kind: str) -> Shapes:
     if kind == "-":
         return linear(f"{hf}.up_proj", 96, 32) | linear(f"{hf}.down_proj", 32, 96)
     found = linear(f"{hf}.gate", 4, 32) | {f"{hf}.gate.e_score_correction_bias": (4,)}
-    found |= experts(f"{hf}.experts", 4, 16, 32, "up_proj down_proj")
+    found |= experts(f"{hf}.experts", 4, 16, n_ff, "up_proj down_proj")
     found |= linear(f"{hf}.fc1_latent_proj", 16, 32) | linear(f"{hf}.fc2_latent_proj", 32, 16)
     return found | feed_forward(f"{hf}.shared_experts", 32, 48, "up_proj down_proj")
 
@@ -322,6 +322,18 @@ CASES = [
     TinyCase("lfm2-both-ways", without(LFM2, "rms_norm_eps", "block_ff_dim", "theta")
              | {"architectures": ["Lfm2BidirectionalModel"], "block_auto_adjust_ff_dim": False, "is_causal": False}, "gpt-2",
              files=POOLED, dtype="F32", tensors=lfm2(96, "")),
+    TinyCase("lfm2-dense-behind", without(LFM2, "rms_norm_eps", "block_ff_dim", "theta")
+             | {"architectures": ["Lfm2Model"], "block_auto_adjust_ff_dim": False}, "gpt-2", files=POOLED,
+             tensors=lfm2(96, "") | {"1_Dense/model.safetensors:linear.weight": (24, 32)}),
+    TinyCase("lfm2-audio-model", {"architectures": ["Lfm2AudioForConditionalGeneration"], "model_type": "lfm2_audio", "lfm":
+             LFM2 | {"layer_types": ["conv", "full_attention", "conv"], "norm_eps": 1e-5, "block_auto_adjust_ff_dim": True,
+             "block_ffn_dim_multiplier": 1.0}}, "gpt-2", tensors=r.behind_lfm(lfm2(80)) | {
+                 "conformer.layers.0.a.weight": (8, 8), "depthformer.layers.0.a.weight": (8, 8), "depth_linear.weight": (8, 8),
+                 "audio_adapter.model.0.weight": (8,), "depth_embeddings.0.a.weight": (8, 8), "codebook_offsets": (8,)}),
+    TinyCase("lfm2-audio-tokenizer", without(LFM2, "rms_norm_eps", "theta") | {
+        "architectures": ["Lfm25AudioTokenizer"], "sliding_window": 30, "output_size": 66}, "none", tensors={
+            name: shape for name, shape in r.behind_lfm(lfm2(80)).items() if "embed_tokens" not in name}
+            | linear("lin", 66, 32, True) | {"istft.window": (16,), "emb.emb.weight": (16, 32)}),
     TinyCase("lfm2-moe", LFM2_MOE, "gpt-2", tensors=lfm2(96, n_expert=4)),
     TinyCase("qwen3-next-mtp", QWEN3_NEXT, "gpt-2", tensors=qwen_next(QWEN3_NEXT, "lf", True, "mtp", head="lm_head")),
     TinyCase("qwen3.5-vision-mtp", QWEN35, "gpt-2", tensors=VISION | qwen_next(

@@ -161,3 +161,8 @@ def rwkv7(hf: str, n_embd: int, mixed: str = "rwkvag", ranks: tuple[int, ...] = 
     for part in ("receptance", "key", "value", "output"):
         found |= linear(f"{hf}.{part}", n_embd, n_embd)
     return found
+
+
+def behind_lfm(shapes: Shapes) -> Shapes:
+    """The same tensors as LFM2's audio models have them."""
+    return {name.replace("model.", "lfm.", 1): shape for name, shape in shapes.items()}

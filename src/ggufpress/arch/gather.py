@@ -19,6 +19,8 @@ from ggufpress.errors import MappingError
 
 LONG_RUN = 1 << 11
 """Weights of a run that is long enough for a read of its own: a page of memory in 16 bits."""
+ZEROS = -1
+"""Start of a run that no stored weights make: as many zeros."""
 
 
 class Gather(Protocol):
@@ -29,11 +31,19 @@ class Gather(Protocol):
         """Stored weights that are read for each weight of the result."""
         return 1
 
+    @property
+    def widens(self) -> bool:
+        """Whether it computes, in F32 whatever the type of the weights."""
+        return False
+
     def out_shape(self, shape: Shape) -> Shape:
         """The shape of the result, from that of the stored tensor. Raises MappingError where it does not fit."""
 
     def runs(self, shape: Shape, first: int, count: int) -> Iterator[tuple[int, int]]:
-        """Start and length of the stored runs, of `count * spread` weights in all, for `count` of the result from `first`."""
+        """Start and length of the stored runs, of `count * spread` weights in all, for `count` of the result from `first`.
+
+        A run that starts at ZEROS is no stored one.
+        """
 
     def limit(self, shape: Shape) -> int:
         """A slab does not reach over a multiple of this many weights of the result; 0 where it may."""
@@ -301,6 +311,30 @@ class FirstRows(Gather):
 
     def __str__(self) -> str:
         return f"first-rows({self.count})"
+
+
+@dataclass(frozen=True, slots=True)
+class PadRows(Gather):
+    """All rows, and zeros behind them up to `count` rows: (rows, cols) -> (count, cols). More rows stay as they are."""
+
+    count: int
+
+    def out_shape(self, shape: Shape) -> Shape:
+        """At least as many rows as asked for."""
+        if not shape:
+            raise MappingError("a single number has no rows")
+        return (max(self.count, shape[0]), *shape[1:])
+
+    def runs(self, shape: Shape, first: int, count: int) -> Iterator[tuple[int, int]]:
+        """A run of what is stored, then one of zeros."""
+        there = min(count, max(0, prod(shape) - first))
+        if there:
+            yield first, there
+        if there < count:
+            yield ZEROS, count - there
+
+    def __str__(self) -> str:
+        return f"pad-rows({self.count})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,11 @@ class Op(Protocol):
         """Whether values change, and not only their places."""
         return True
 
+    @property
+    def widens(self) -> bool:
+        """Whether it computes in F32 whatever the type of the weights."""
+        return False
+
     def out_shape(self, shape: Shape) -> Shape:
         """The shape that `apply` gives for a whole tensor of `shape`. Raises MappingError where it does not fit."""
         return shape
@@ -213,6 +218,8 @@ class NegExp(Op):
 
     shapes: any -> the same. Exact: as torch computes it, see `torch_exp`.
     """
+
+    widens: bool = False
 
     def apply(self, rows: Array, period: int) -> Array:
         """The results, in the type of `rows`."""

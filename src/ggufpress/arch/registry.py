@@ -12,8 +12,10 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from ggufpress.arch import families
+from ggufpress.arch.beside import beside_metadata
 from ggufpress.arch.config import Config
 from ggufpress.arch.families import mamba
+from ggufpress.arch.generation import generation_metadata
 from ggufpress.arch.pooling import pooling_metadata
 from ggufpress.arch.spec import Arch
 from ggufpress.arch.stored import stored_metadata
@@ -65,6 +67,10 @@ def describe(checkpoint: Checkpoint) -> Arch:
     arch = describe_class(config, hf_class)
     if arch.stored:
         arch = replace(arch, leading=stored_metadata(checkpoint, arch))
+    if arch.beside:
+        arch = replace(arch, leading=arch.leading + beside_metadata(checkpoint, arch))
+    if arch.generation:
+        arch = replace(arch, metadata=arch.metadata + generation_metadata(checkpoint, arch.generation))
     if arch.pooled:
         pooling = pooling_metadata(checkpoint, arch.name, arch.classifier_pooling)
         arch = replace(arch, metadata=arch.metadata + pooling + arch.pooled_keys)

@@ -16,6 +16,7 @@ from ggufpress.gguf.values import Value
 LAYER = "{i}"
 EXPERT = "{e}"
 ALL_BELOW = ".*"
+SILENT_TOKENS = "tokenizer.ggml.suppress_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Rule:
     A rule that `repeats` uses weights that another rule uses as well.
     With `unless_equal`, a source whose weights are those of a tensor of such a name before it is left out: a tied output.
     `as_f32`: whether the converter stores it as F32 whatever the outtype, for a tensor whose name does not say that.
+    `values` are what the tensor holds, in F32, whatever the source, which then only says where it stands.
+    `flat`: the axes of a source do not matter, it is a vector.
     `stack` is how many tensors `{e}` stands for, where these are not the experts, or their names.
 
     Example: `Rule("blk.{i}.attn_q.weight", "model.layers.{i}.self_attn.q_proj.weight", (RopePermute(32),), (4096, 4096))`
@@ -51,6 +54,8 @@ class Rule:
     unless_equal: tuple[str, ...] = ()
     as_f32: bool | None = None
     stack: int | tuple[str, ...] | None = None
+    flat: bool = False
+    values: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,19 @@ class Stored:
     default: Value | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The tensor `source` of another file of the checkpoint, where there is such a file. It is written before all others.
+
+    `rows_key` holds its number of rows, before the keys about the model in general.
+    """
+
+    target: str
+    file: str
+    source: str
+    rows_key: str
+
+
 @dataclass(frozen=True)
 class Arch:
     """The description of one checkpoint's architecture.
@@ -101,6 +119,8 @@ class Arch:
     `prefixes`: what names of the checkpoint may begin with, and what the rules have there instead (source_names.py);
     `endings` is the same for what they may end with.
     `n_token_types` is written with the vocabularies of encoders; `first_vocab_keys` before all that the files say.
+    `silent` is an embedding: rows of zeros behind the tokenizer's own tokens are those of SILENT_TOKENS in `metadata`.
+    `generation` holds keys of token ids, and where generation_config.json may hold each; they come last in `metadata`.
     `stored` keys are read from the weights, and `leading` holds them then: keys before those about the model in general.
     """
 
@@ -122,5 +142,8 @@ class Arch:
     classifier_pooling: str | None = None
     n_token_types: int | None = None
     first_vocab_keys: tuple[tuple[str, Value], ...] = ()
+    silent: str | None = None
+    generation: tuple[tuple[str, str], ...] = ()
     stored: tuple[Stored, ...] = ()
+    beside: tuple[Beside, ...] = ()
     leading: tuple[tuple[str, Value], ...] = ()

@@ -57,15 +57,18 @@ def load(reader: TensorReader, tensor: Derived, slab: Slab, carve: Carver) -> me
         return buffer
     at = 0
     for piece in slab.pieces:
-        own = stored_type(piece.ref)
         place = buffer[at : at + stored.row_bytes(piece.elements)]
+        at += len(place)
+        if piece.ref is None:
+            place[:] = bytes(len(place))
+            continue
+        own = stored_type(piece.ref)
         if own is stored:
             reader.read_into(piece.ref, piece.start, place)
         else:
             raw = spare[: piece.nbytes]
             reader.read_into(piece.ref, piece.start, raw)
             _native.convert(raw, own.id, F32.id, place, F32.id, piece.elements)
-        at += len(place)
     return transformed(tensor, buffer, spare, slab.first) if tensor.steps else buffer
 
 
@@ -78,9 +81,10 @@ def transformed(tensor: Derived, buffer: memoryview, spare: memoryview, first: i
     numbers = {2: np.float16, 4: np.float32}[tensor.dtype.block_bytes]
     shape = tensor.stored_shape if tensor.steps else ()
     if tensor.gather:
-        result = tensor.gather.arrange(np.frombuffer(buffer, moved), shape)
+        weights = np.frombuffer(buffer, moved)
+        result = tensor.gather.arrange(weights, shape)
         shape = tensor.gather.out_shape(shape)
-        if not result.flags.c_contiguous:
+        if not result.flags.c_contiguous or not np.may_share_memory(result, weights):
             buffer, spare = spare[: result.nbytes], buffer[: result.nbytes]
             np.copyto(np.frombuffer(buffer, moved).reshape(result.shape), result)
     for op in tensor.ops:

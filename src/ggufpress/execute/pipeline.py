@@ -203,7 +203,8 @@ class _Run:
         for job in jobs:
             for slab in slabs(job.tensor, int((min(self._slot_bytes, job.wanted) - MARGIN) / job.weight_bytes)):
                 for piece in slab.pieces:
-                    self._reader.advise(piece.ref, piece.start, piece.nbytes)
+                    if piece.ref:
+                        self._reader.advise(piece.ref, piece.start, piece.nbytes)
                 ahead.append((job, slab))
                 if len(ahead) > READ_AHEAD:
                     yield ahead.popleft()

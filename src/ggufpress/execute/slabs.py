@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from ggufpress.arch.gather import ZEROS
 from ggufpress.mapping import Derived, stored_type
 from ggufpress.source.checkpoint import TensorRef
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes of one source tensor: `start` and `nbytes` within it. `elements` of its own data type."""
+    """Bytes of one source tensor: `start` and `nbytes` within it. `elements` of its own data type; zeros without one."""
 
-    ref: TensorRef
+    ref: TensorRef | None
     start: int
     nbytes: int
     elements: int
@@ -61,7 +62,10 @@ def _pieces(tensor: Derived, first: int, elements: int) -> Iterator[Piece]:
         return
     runs = tensor.gather.runs(tensor.stored_shape, first, elements) if tensor.gather else ((first, elements),)
     for start, count in runs:
-        yield from _run(tensor, start, count)
+        if start == ZEROS:
+            yield Piece(None, 0, 0, count)
+        else:
+            yield from _run(tensor, start, count)
 
 
 def _run(tensor: Derived, first: int, elements: int) -> Iterator[Piece]:

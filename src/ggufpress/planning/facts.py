@@ -23,6 +23,8 @@ def facts_of(metadata: Metadata, names: Iterable[str]) -> ModelFacts:
 
     # models that go through their layers several times count them as often (src/models/nanbeige.cpp)
     n_layer, n_expert = number("block_count") * max(number("num_loops"), 1), number("expert_count")
+    # and the layer of the switch counts, which has no tensors (src/models/granite-switch.cpp)
+    n_layer += arch == "graniteswitch"
     n_head, n_head_kv = number("attention.head_count"), number("attention.head_count_kv")
     return ModelFacts(
         arch=arch,

@@ -16,6 +16,7 @@ from ggufpress.mapping import Derived, TensorMap, map_tensors
 from ggufpress.metadata.general import general_metadata
 from ggufpress.metadata.size_label import ParameterCounts
 from ggufpress.planning.facts import facts_of
+from ggufpress.planning.silent_tokens import with_silent_tokens
 from ggufpress.quant.types import QType
 from ggufpress.recipe import converter_type
 from ggufpress.recipe.mixture import ModelFacts
@@ -122,7 +123,7 @@ def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
     vocab = read_vocab(checkpoint, arch.vocab, arch.n_vocab, n_token_types=arch.n_token_types, pre=pre)
     keys: Metadata = {"general.architecture": text(arch.name), **dict(arch.leading)}
     keys.update(general_metadata(checkpoint, parameter_counts(tensors.tensors)))
-    keys.update(arch.metadata)
+    keys.update(with_silent_tokens(checkpoint, arch))
     keys[QUANTIZATION_VERSION] = u32(2)
     keys.update(arch.first_vocab_keys)
     keys.update(vocab.metadata)
@@ -152,7 +153,12 @@ def detected_preset(checkpoint: Checkpoint, dropped: Container[str] = ()) -> Pre
 
 
 def parameter_counts(tensors: tuple[Derived, ...]) -> ParameterCounts:
-    """How many weights there are, in all, shared and per expert, as the converter counts them for the size label."""
+    """How many weights there are, in all, shared and per expert, as the converter counts them for the size label.
+
+    With adapters it counts none: it looks for pairs of their matrices, which are not in such an order.
+    """
+    if any(tensor.name.endswith(".lora_b") for tensor in tensors):
+        return ParameterCounts(0, 0, 0, 0)
     total = shared = expert = expert_sum = n_expert_tensors = 0
     for tensor in tensors:
         total += tensor.n_params

@@ -16,7 +16,7 @@ CONVERTER_F32 = (
     "ffn_gate_inp.weight", "ffn_gate_inp_shexp.weight", "position_embd.weight", "token_types.weight", "ssm_conv1d.weight",
     "ssm_conv1d_q.weight", "ssm_conv1d_k.weight", "ssm_conv1d_v.weight", "shortconv.conv.weight", "time_mix_first.weight",
     "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_decay_w1.weight", "time_mix_decay_w2.weight",
-    "time_mix_lerp_fused.weight",
+    "time_mix_lerp_fused.weight", "altup_correct_coef.weight", "altup_predict_coef.weight",
 )  # fmt: skip
 """Last parts of names that llama.cpp's converter always stores as F32."""
 
@@ -38,7 +38,7 @@ def _kept_as_f32(name: str, shape: Shape, as_f32: bool | None) -> str | None:
         return "norms stay F32"
     if as_f32 is not None:
         return "this class of models keeps it as F32" if as_f32 else None
-    if not name.endswith(".weight"):
+    if not name.endswith((".weight", ".lora_a", ".lora_b")):
         return "only weights are converted"
     if re.sub(r"^blk\.\d+\.", "", name) in CONVERTER_F32:
         return "routers and embeddings of positions stay F32"

@@ -175,6 +175,12 @@ def _model_type(files: TokenizerFiles) -> str | None:
     return None if stated is None else str(stated)
 
 
+def _qwen(files: TokenizerFiles, kind: str) -> str:
+    """InternS1's where the whole model is one, else `kind`."""
+    classes = files.checkpoint.config.get("architectures")
+    return "interns1" if isinstance(classes, list) and classes[:1] == ["InternS1ForConditionalGeneration"] else kind
+
+
 CHOOSE: Mapping[str, Callable[[TokenizerFiles], str]] = {
     "roberta": _roberta,
     "xlm-roberta": _xlm_roberta,
@@ -182,6 +188,8 @@ CHOOSE: Mapping[str, Callable[[TokenizerFiles], str]] = {
     "nomic": _nomic,
     "t5": _t5,
     "jina-v2": _jina_v2,
+    "qwen": partial(_qwen, kind="spm-or-bpe"),
+    "qwen-moe": partial(_qwen, kind="bpe"),
 }
 """Which kind of vocabulary a family reads, by the files that are there."""
 

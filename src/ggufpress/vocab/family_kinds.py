@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -17,6 +18,7 @@ from ggufpress.vocab.builtin import SPECIAL_IDS, llama_2
 from ggufpress.vocab.fast_tokenizer import load_fast_tokenizer
 from ggufpress.vocab.special import ID_KEYS, TOKEN_TYPES, special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, read_spm
+from ggufpress.vocab.spm_from_json import is_spm_json, read_spm_json
 from ggufpress.vocab.spm_variants import END_OF_TURN, read_internlm2, read_phi3, stated_tokens
 from ggufpress.vocab.tiktoken_files import find_rank_file, read_ranked
 from ggufpress.vocab.token_table import TokenTable, TokenType, check_n_vocab
@@ -29,6 +31,10 @@ FamilyKind: TypeAlias = Callable[[TokenizerFiles, int | None], Result]
 
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 SPACE_PREFIX = "tokenizer.ggml.add_space_prefix"
+INTERNS1_BOS = 151643
+GEMMA4_SHOWN = frozenset({
+    "<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", "<|tool_response>", "<tool_response|>", '<|"|>',
+})  # fmt: skip
 CHATML = (
     "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
@@ -91,6 +97,45 @@ def gemma3(files: TokenizerFiles, n_vocab: int | None) -> Result:
         return bpe(files, n_vocab)
     kind, out, n_tokens, notes = spm(files, n_vocab)
     return kind, out | {SPACE_PREFIX: flag(False)}, n_tokens, notes
+
+
+def gemma4(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """The pieces of tokenizer.json with its merges; tokens that a chat's reader looks for are shown, not control tokens."""
+    del n_vocab
+    if not is_spm_json(files):
+        raise TokenizerError(f"{files.path('tokenizer.json')}: a BPE with byte fallback was expected for Gemma 4")
+    table, notes = read_spm_json(files)
+    kinds = zip(table.tokens, table.types, strict=True)
+    types = [TokenType.USER_DEFINED if token in GEMMA4_SHOWN else kind for token, kind in kinds]
+    out: Metadata = {"tokenizer.ggml.model": text("gemma4"), **dict(replace(table, types=types).metadata())}
+    out |= special_metadata(files, load_merges=True)
+    out |= {SPACE_PREFIX: flag(False), "tokenizer.ggml.add_bos_token": flag(True)}
+    return "gemma4", out, len(table.tokens), notes
+
+
+def muse_glimmer(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE; <|eot|> ends a turn, or the unknown token where there is no such token."""
+    kind, out, n_tokens, notes = bpe(files, n_vocab)
+    backend = load_fast_tokenizer(files).backend
+    unknown = (files.json("tokenizer_config.json") or {}).get("unk_token")
+    unknown = unknown.get("content") if isinstance(unknown, dict) else unknown
+    for token in ("<|eot|>", unknown):
+        if isinstance(token, str) and (token_id := backend.token_to_id(token)) is not None:
+            out[ID_KEYS["eot"]] = u32(token_id)
+            break
+    return kind, out, n_tokens, notes
+
+
+def interns1(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE in which token 151643 begins a text where the files name none."""
+    table, pre, notes = read_bpe(files, n_vocab)
+    out: Metadata = {
+        "tokenizer.ggml.model": text("gpt2"),
+        "tokenizer.ggml.pre": text(pre.name),
+        **dict(table.metadata()),
+    }
+    out |= special_metadata(files, load_merges=True, fixed_ids={"bos": INTERNS1_BOS})
+    return "bpe", out, len(table.tokens), notes
 
 
 def phi3(files: TokenizerFiles, n_vocab: int | None) -> Result:
@@ -250,6 +295,9 @@ def qwen3_asr(files: TokenizerFiles, n_vocab: int | None) -> Result:
 FAMILY_KINDS: Mapping[str, FamilyKind] = {
     "spm-prefix": spm_prefix,
     "gemma3": gemma3,
+    "gemma4": gemma4,
+    "muse-glimmer": muse_glimmer,
+    "interns1": interns1,
     "phi3": phi3,
     "internlm2": internlm2,
     "internlm3": internlm3,

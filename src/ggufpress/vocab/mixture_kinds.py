@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.resources import files as package_files
 
 from ggufpress.errors import TokenizerError
 from ggufpress.gguf.values import Metadata, text, u32
@@ -15,6 +16,7 @@ from ggufpress.vocab.family_kinds import FamilyKind, Result, bpe, llama_tokens, 
 from ggufpress.vocab.special import ID_KEYS, special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, load_spm, piece_type
 from ggufpress.vocab.spm_variants import END_OF_TURN, stated_tokens
+from ggufpress.vocab.tiktoken_files import find_rank_file, read_ranked
 from ggufpress.vocab.token_table import PAD_SCORE, TokenTable, TokenType, check_n_vocab, padding
 from ggufpress.vocab.tokenizer_files import TokenizerFiles, expect_id
 
@@ -32,6 +34,11 @@ def solar_open(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE with special tokens of given names."""
     fixed = {"eos": "<|endoftext|>", "eot": "<|endoftext|>", "unk": "<unk>", "bos": "<|startoftext|>"}
     return bpe(files, n_vocab, fixed=fixed)
+
+
+def dots3(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE; <|endofassistant|> ends a turn."""
+    return bpe(files, n_vocab, fixed={"eot": "<|endofassistant|>"})
 
 
 def laguna(files: TokenizerFiles, n_vocab: int | None) -> Result:
@@ -99,12 +106,42 @@ def grok(files: TokenizerFiles, n_vocab: int | None) -> Result:
     return bpe(files, n_vocab)
 
 
+def minimax_m1(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE with the template of chat_template.jinja, or MiniMax M1's."""
+    kind, out, n_tokens, notes = bpe(files, n_vocab)
+    bundled = package_files("ggufpress.vocab").joinpath("minimax_m1.jinja")
+    template = files.read_text(TEMPLATE) if files.has(TEMPLATE) else bundled.read_text("utf-8")
+    out["tokenizer.chat_template"] = text(template)
+    return kind, out, n_tokens, notes
+
+
+def kimi_k3(files: TokenizerFiles, n_vocab: int | None) -> Result:
+    """Byte-level BPE or a file of ranks. config.json says which token ends a text; Kimi K3's template where there is none."""
+    if (ranked := find_rank_file(files)) is not None:
+        out, n_tokens, notes = read_ranked(files, ranked, n_vocab)
+        kind = "ranks"
+    else:
+        kind, out, n_tokens, notes = bpe(files, n_vocab)
+    config = {**files.checkpoint.config}
+    section = config.get("text_config")
+    config |= section if isinstance(section, dict) else {}
+    if (end := config.get("eos_token_id")) is not None:
+        out[ID_KEYS["eos"]] = u32(expect_id(end, f"{files.path('config.json')}: eos_token_id"))
+    if not any(key.startswith("tokenizer.chat_template") for key in out):
+        template = package_files("ggufpress.vocab").joinpath("kimi_k3.jinja")
+        out["tokenizer.chat_template"] = text(template.read_text("utf-8"))
+    return kind, out, n_tokens, notes
+
+
 MIXTURE_KINDS: Mapping[str, FamilyKind] = {
     "glm": glm,
     "solar-open": solar_open,
+    "dots3": dots3,
     "laguna": laguna,
     "qwen3-omni": qwen3_omni,
     "arctic": arctic,
     "grok": grok,
+    "minimax-m1": minimax_m1,
+    "kimi-k3": kimi_k3,
 }
 """Kinds by the name that an architecture gives."""

@@ -27,7 +27,7 @@ from ggufpress.vocab.tokenizer_files import TokenizerFiles
 CODE_LLAMA_N_VOCAB = 32016
 CODE_LLAMA_IDS = {"prefix": 32007, "suffix": 32008, "middle": 32009, "eot": 32010}
 GRANITE_N_VOCAB = 49152
-OWN_RANKS = ("llama", "hunyuan", "hunyuan-eod")
+OWN_RANKS = ("llama", "hunyuan", "hunyuan-eod", "kimi-k3")
 """Kinds that have their own way with a file of ranks."""
 
 
@@ -177,6 +177,12 @@ def _of_family(read: FamilyKind) -> Callable[[TokenizerFiles, int | None], Vocab
     return vocab
 
 
+def _none(files: TokenizerFiles, n_vocab: int | None) -> Vocab:
+    """No vocabulary: the model reads and writes other things than text."""
+    del files, n_vocab
+    return Vocab("none", (("tokenizer.ggml.model", text("none")),), 0)
+
+
 KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "llama": _llama,
     "spm": _spm,
@@ -186,6 +192,7 @@ KINDS: Mapping[str, Callable[[TokenizerFiles, int | None], Vocab]] = {
     "tekken": partial(_read, kind="tekken", read=read_tekken),
     "bpe-or-spm": _bpe_or_spm,
     "jamba": _jamba,
+    "none": _none,
     "spm-or-bpe": _spm_or_bpe,
     "rwkv": _of_family(rwkv),
     "plamo": _of_family(plamo),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ggufpress.arch.families.bailing3 import Exp
 from ggufpress.arch.families.bitnet import Ternary
 from ggufpress.arch.families.chameleon import FirstRowForHeads
 from ggufpress.arch.families.glm4 import PairsToHalves
+from ggufpress.arch.families.granite_switch import BehindZeros, HeadsToPairs, Stacked
 from ggufpress.arch.families.talkie import FlipHalf
-from ggufpress.arch.gather import FirstRows
+from ggufpress.arch.gather import ZEROS, FirstRows
+from ggufpress.arch.ops import RopePermute
 from ggufpress.errors import MappingError
+from tests.arch.test_gather import gathered
 
 
 def test_pairs_of_the_rotated_part_become_halves() -> None:
@@ -73,3 +77,28 @@ def test_weights_in_f16_are_rounded_to_it_again(dtype: type, half: bool) -> None
     rows = np.random.default_rng(0).standard_normal((4, 8)).astype(dtype).astype(np.float32)
     got = Ternary().measured([rows]).apply(rows, 1)
     assert np.array_equal(got, got.astype(np.float16).astype(np.float32)) == half
+
+
+@pytest.mark.parametrize("step", [1, 5, 24])
+def test_the_first_heads_go_from_halves_to_pairs(step: int) -> None:
+    rows = np.arange(24).reshape(12, 2)
+    wanted = np.concatenate([RopePermute(2).apply(rows[:8], 4), rows[8:]])
+    assert np.array_equal(gathered(HeadsToPairs(2, 4), rows, step), wanted)
+    for shape in ((7, 2), (8,)):
+        with pytest.raises(MappingError, match="2 heads of 4 rows"):
+            HeadsToPairs(2, 4).out_shape(shape)
+
+
+def test_adapters_stand_behind_one_of_zeros() -> None:
+    gather = BehindZeros()
+    assert gather.out_shape((2, 1, 3, 5)) == (9, 5)
+    assert list(gather.runs((2, 1, 3, 5), 10, 10)) == [(ZEROS, 5), (0, 5)]
+    assert list(gather.runs((2, 1, 3, 5), 20, 10)) == [(5, 10)]
+    assert Stacked(3).out_shape((9, 5)) == (3, 3, 5)
+    for op, shape in ((gather, (2, 3, 5)), (Stacked(2), (9, 5))):
+        with pytest.raises(MappingError):
+            op.out_shape(shape)
+
+
+def test_exponentials() -> None:
+    assert Exp().apply(np.array([0.0, 1.0, 100.0], np.float32), 1) == pytest.approx([1, np.e, np.inf])

@@ -40,7 +40,8 @@ def describe(raw: Config, hf_class: str) -> Arch:
     name = NAMES[hf_class]
     if name == "command-r":
         config = config.replace(max_position_embeddings=config.find("model_max_length", "max_position_embeddings"))
-    elif config is not raw:
+    elif config is not raw and raw.find("head_dim") is None:
+        # the class computes it, and then takes what the file states
         config = config.replace(head_dim=config.positive("hidden_size") // config.positive("num_attention_heads"))
     s = sizes(config)
     metadata = [*decoder_metadata(config, name), (f"{name}.logit_scale", f32(config.number("logit_scale")))]

@@ -138,9 +138,8 @@ def metadata(config: Config, name: str, n_layer: int, n_dense: int) -> dict[str,
     return keys
 
 
-def compressed_attention(config: Config, s: Sizes) -> tuple[Rule, ...]:
+def compressed_attention(config: Config, s: Sizes, hf: str = f"{LAYERS}.self_attn") -> tuple[Rule, ...]:
     """Queries, compressed keys and values, and what makes heads of them (1, 2)."""
-    hf = f"{LAYERS}.self_attn"
     n_head_kv = config.positive("num_key_value_heads")
     plain, rotated = config.positive("qk_nope_head_dim"), config.integer("qk_rope_head_dim")
     kept, n_value = config.with_defaults({"kv_lora_rank": 512}).positive("kv_lora_rank"), config.positive("v_head_dim")

@@ -51,7 +51,7 @@ def describe(config: Config, hf_class: str) -> Arch:
     if name != "deepseek2":
         for key, source in (("head_count", "index_n_heads"), ("key_length", "index_head_dim"), ("top_k", "index_topk")):
             keys[f"{name}.attention.indexer.{key}"] = u32(config.integer(source))
-        rules = (*rules, *_indexer(config, s, required=config.find("indexer_types") is None))
+        rules = (*rules, *indexer(config, s, required=config.find("indexer_types") is None))
     if name == "glm-dsa" and (kinds := config.find("indexer_types")) is not None:
         if not isinstance(kinds, list):
             raise config.wrong(("indexer_types",), "a list with the kind of each layer")
@@ -60,7 +60,7 @@ def describe(config: Config, hf_class: str) -> Arch:
     return replace(arch, vocab=vocab, metadata=tuple(keys.items()), rules=rules)
 
 
-def _indexer(config: Config, s: Sizes, required: bool) -> tuple[Rule, ...]:
+def indexer(config: Config, s: Sizes, required: bool) -> tuple[Rule, ...]:
     """The small attention that chooses (2)."""
     hf, target = f"{LAYERS}.self_attn.indexer", f"{BLK}.indexer"
     n_head, size, rank = (config.positive(key) for key in ("index_n_heads", "index_head_dim", "q_lora_rank"))

@@ -91,6 +91,14 @@ def describe(raw: Config, hf_class: str) -> Arch:
 
 
 def _metadata(config: Config, raw: Config, name: str) -> list[tuple[str, Value]]:
+    keys = metadata(config, name)
+    if name == "gemma-embedding":
+        keys.append((f"{name}.attention.sliding_window", u32(raw.integer("sliding_window"))))
+    return keys
+
+
+def metadata(config: Config, name: str) -> list[tuple[str, Value]]:
+    """The keys of every Gemma since the third, in file order; a key that is set again keeps its place."""
     full = config.with_defaults(DEFAULTS)
     if config.find("attn_logit_softcapping") is not None:
         raise UnsupportedError(f"{config.path}: attn_logit_softcapping is set, which Gemma 3 does not have")
@@ -109,6 +117,4 @@ def _metadata(config: Config, raw: Config, name: str) -> list[tuple[str, Value]]
     if config.find("sliding_window_pattern") != 1:
         keys.append((f"{name}.attention.sliding_window", u32(config.integer("sliding_window"))))
     keys.append((f"{name}.attention.head_count_kv", u32(full.integer("num_key_value_heads"))))
-    if name == "gemma-embedding":
-        keys.append((f"{name}.attention.sliding_window", u32(raw.integer("sliding_window"))))
     return keys

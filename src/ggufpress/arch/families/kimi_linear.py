@@ -52,7 +52,7 @@ def describe(config: Config, hf_class: str) -> Arch:
             *ends(s),
             *norms(s),
             *in_layers(full, *compressed_attention(config, s)),
-            *in_layers([i for i in range(n_layer) if i not in full], *_delta(linear_config, s)),
+            *in_layers([i for i in range(n_layer) if i not in full], *delta(linear_config, s)),
             *in_layers(range(n_dense), *feed_forward(s.n_embd, s.n_ff)),
             *in_layers(range(n_dense, n_layer), *_experts(config, s, n_expert)),
         ),
@@ -100,7 +100,7 @@ def _metadata(config: Config, linear_config: Config, full: Sequence[int], n_laye
     return keys
 
 
-def _delta(config: Config, s: Sizes) -> tuple[Rule, ...]:
+def delta(config: Config, s: Sizes) -> tuple[Rule, ...]:
     """Delta attention: convolutions of q, k and v, and gates of low rank (3)."""
     n_head, head_dim, kernel = (config.positive(k) for k in ("num_heads", "head_dim", "short_conv_kernel_size"))
     inner = n_head * head_dim

@@ -7,14 +7,12 @@ How the checkpoint differs from the GGUF layout:
 3. The size of the feed-forward follows from three numbers of the config (block_auto_adjust_ff_dim).
 4. The model with experts has num_dense_layers without them first; experts are stacked, gate, down and up as w1, w2 and w3.
 5. Embedding models lack the prefix `model.`, look both ways (Lfm2BidirectionalModel) and say how they pool. A dense layer
-   behind them in a folder 1_Dense cannot be converted yet.
+   behind them stands in a folder 1_Dense.
 
 Source: llama.cpp of llama-cpp-python 0.3.36, conversion/lfm2.py.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from ggufpress.arch.config import Config
 from ggufpress.arch.config_classes import MODERN, ConfigClass, read_through_class, takes_any_rope
@@ -22,8 +20,7 @@ from ggufpress.arch.decoder import GATING, block_count, decoder_metadata
 from ggufpress.arch.experts import GATE_DOWN_UP, in_layers, router, score_bias, stacks
 from ggufpress.arch.gather import Reshape
 from ggufpress.arch.layers import BLK, Sizes, linear, sizes
-from ggufpress.arch.spec import Arch, Rule
-from ggufpress.errors import UnsupportedError
+from ggufpress.arch.spec import Arch, Beside, Drop, Rule
 from ggufpress.gguf.values import Value, ValueType, array, f32, flag, u32
 
 CLASSES = ("Lfm2ForCausalLM", "LFM2ForCausalLM", "Lfm2Model", "Lfm2BidirectionalModel", "Lfm2MoeForCausalLM")
@@ -55,14 +52,15 @@ CONFIG_CLASSES = {
     }, refuses=takes_any_rope, renames_type=False, fills_kv_heads=False, derives=_derived),
 }  # fmt: skip
 
+AUDIO_PARTS = ("depthformer.*", "depth_linear.*", "depth_embeddings.*", "codebook_offsets")
+DENSE = Beside("dense_2.weight", "1_Dense/model.safetensors", "linear.weight", "lfm2.embedding_length_out")
+
 
 def describe(raw: Config, hf_class: str) -> Arch:
     """The description of an LFM2 model. Raises ConfigError for a config that does not make sense."""
     config = read_through_class(raw, CONFIG_CLASSES)
     moe = hf_class == "Lfm2MoeForCausalLM"
     bare = hf_class in ("Lfm2Model", "Lfm2BidirectionalModel")
-    if bare and (Path(raw.path).parent / "1_Dense" / "model.safetensors").is_file():
-        raise UnsupportedError(f"{Path(raw.path).parent}: a dense layer in 1_Dense cannot be converted yet")
     s = sizes(config)
     kinds = config.find("layer_types")
     if not isinstance(kinds, list) or len(kinds) != s.n_layer:
@@ -101,6 +99,9 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *(_sparse(config, s, n_expert) if moe else _dense(s.n_embd, adjusted(config), f"{hf}.feed_forward")),
         ),
         pooled=bare,
+        prefixes=(("lfm.", "model."),),
+        drops=tuple(Drop(part, "it belongs to the audio part") for part in AUDIO_PARTS),
+        beside=(DENSE,) if bare else (),
     )
 
 

@@ -54,16 +54,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
     s = replace(sizes(config.with_defaults({"intermediate_size": 1})), head_dim=head_dim)
     if config.find("hidden_act") not in (None, "silu"):
         raise UnsupportedError(f"{config.path}: llama.cpp's hybrid models have no other hidden_act than silu")
-    ssm = Ssm(
-        n_embd=s.n_embd,
-        inner=config.positive("mamba_num_heads") * config.positive("mamba_head_dim"),
-        state=config.positive("ssm_state_size"),
-        kernel=config.positive("conv_kernel"),
-        rank=config.positive("mamba_num_heads"),
-        groups=config.positive("n_groups"),
-    )
-    if ssm.inner % ssm.groups:
-        raise config.wrong(("n_groups",), f"a divisor of the inner size {ssm.inner}")
+    ssm = mixer(config, s)
     n_expert = config.positive("n_routed_experts") if moe else 0
     if kinds.sparse and not moe:
         raise config.wrong(
@@ -73,7 +64,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
     name = "nemotron_h_moe" if moe else "nemotron_h"
     stated, n_vocab = padded_vocab(config.without("pad_vocab_size_multiple"), 8)
     usual_attention = attention(s, MIXER, permuted=True)
-    experts = _experts(config, s, n_expert) if moe else ()
+    expert_rules = experts(config, s, n_expert) if moe else ()
     return Arch(
         name=name,
         hf_class=hf_class,
@@ -90,10 +81,25 @@ def describe(raw: Config, hf_class: str) -> Arch:
             *in_layers(kinds.mamba, *mamba2_mixer(ssm, MIXER)),
             *in_layers(kinds.attention, *usual_attention),
             *in_layers(kinds.dense, *plain_feed_forward(s, MIXER, "up_proj", "down_proj")),
-            *in_layers(kinds.sparse, *experts),
-            *(_predicting(s, usual_attention, experts) if n_mtp else ()),
+            *in_layers(kinds.sparse, *expert_rules),
+            *(_predicting(s, usual_attention, expert_rules) if n_mtp else ()),
         ),
     )
+
+
+def mixer(config: Config, s: Sizes) -> Ssm:
+    """The sizes of the Mamba layers (2). Raises ConfigError where they do not fit together."""
+    ssm = Ssm(
+        n_embd=s.n_embd,
+        inner=config.positive("mamba_num_heads") * config.positive("mamba_head_dim"),
+        state=config.positive("ssm_state_size"),
+        kernel=config.positive("conv_kernel"),
+        rank=config.positive("mamba_num_heads"),
+        groups=config.positive("n_groups"),
+    )
+    if ssm.inner % ssm.groups:
+        raise config.wrong(("n_groups",), f"a divisor of the inner size {ssm.inner}")
+    return ssm
 
 
 def layer_kinds(config: Config) -> tuple[Kinds, int]:
@@ -123,7 +129,7 @@ def predicting_layers(config: Config) -> int:
     return 1
 
 
-def _experts(config: Config, s: Sizes, n_expert: int) -> tuple[Rule, ...]:
+def experts(config: Config, s: Sizes, n_expert: int) -> tuple[Rule, ...]:
     """Router, experts, shared experts, and the matrices into and out of a latent space (3)."""
     latent = config.optional_integer("moe_latent_size")
     n_inner, n_ff = latent or s.n_embd, config.positive("moe_intermediate_size")
@@ -172,6 +178,28 @@ def _metadata(
     n_layer = s.n_layer + n_mtp
     moe = bool(n_mtp) or name == "nemotron_h_moe"
     behind = tuple(range(s.n_layer, n_layer))
+    keys = hybrid_metadata(config, s, ssm, name, kinds, n_mtp, head_dim)
+    if not moe:
+        # the converter counts no dense layers where the pattern is a list
+        dense = kinds.dense if config.find("hybrid_override_pattern") else ()
+        keys[f"{name}.feed_forward_length"] = _per_layer(n_layer, dense, config.positive("intermediate_size"))
+        return keys
+    n_ff = config.positive("moe_intermediate_size")
+    keys[f"{name}.feed_forward_length"] = _per_layer(n_layer, (*kinds.sparse, *behind), n_ff)
+    keys[f"{name}.expert_used_count"] = u32(config.integer("num_experts_per_tok"))
+    keys[f"{name}.expert_feed_forward_length"] = u32(n_ff)
+    keys |= expert_metadata(config, name)
+    if n_mtp:
+        keys[f"{name}.nextn_predict_layers"] = u32(n_mtp)
+    return keys
+
+
+def hybrid_metadata(
+    config: Config, s: Sizes, ssm: Ssm, name: str, kinds: Kinds, n_mtp: int, head_dim: int
+) -> dict[str, Value]:
+    """The keys about attention and Mamba."""
+    n_layer = s.n_layer + n_mtp
+    behind = tuple(range(s.n_layer, n_layer))
     keys = dict(granite_metadata(config, s, name))
     keys[f"{name}.block_count"] = u32(n_layer)
     keys[f"{name}.ssm.conv_kernel"] = u32(ssm.kernel)
@@ -186,15 +214,12 @@ def _metadata(
     if kinds.mamba:
         keys[f"{name}.context_length"] = u32(CONTEXT)
     keys[f"{name}.attention.key_length"] = keys[f"{name}.attention.value_length"] = u32(head_dim)
-    if not moe:
-        # the converter counts no dense layers where the pattern is a list
-        dense = kinds.dense if config.find("hybrid_override_pattern") else ()
-        keys[f"{name}.feed_forward_length"] = _per_layer(n_layer, dense, config.positive("intermediate_size"))
-        return keys
-    n_ff = config.positive("moe_intermediate_size")
-    keys[f"{name}.feed_forward_length"] = _per_layer(n_layer, (*kinds.sparse, *behind), n_ff)
-    keys[f"{name}.expert_used_count"] = u32(config.integer("num_experts_per_tok"))
-    keys[f"{name}.expert_feed_forward_length"] = u32(n_ff)
+    return keys
+
+
+def expert_metadata(config: Config, name: str) -> dict[str, Value]:
+    """The keys about experts that hold for all layers."""
+    keys: dict[str, Value] = {}
     n_shared = config.positive("moe_shared_expert_intermediate_size")
     keys[f"{name}.expert_shared_feed_forward_length"] = u32(n_shared)
     keys[f"{name}.expert_count"] = u32(config.positive("n_routed_experts"))
@@ -204,8 +229,6 @@ def _metadata(
     keys[f"{name}.expert_group_count"] = u32(config.integer("n_group"))
     if (latent := config.optional_integer("moe_latent_size")) is not None:
         keys[f"{name}.moe_latent_size"] = u32(latent)
-    if n_mtp:
-        keys[f"{name}.nextn_predict_layers"] = u32(n_mtp)
     return keys
 
 

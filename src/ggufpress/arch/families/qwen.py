@@ -64,7 +64,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
         n_layer=s.n_layer,
         n_expert=0,
         n_vocab=s.n_vocab,
-        vocab="spm-or-bpe",
+        vocab="qwen",
         metadata=tuple(decoder_metadata(config, name)),
         rules=(
             *ends(s, prefix),

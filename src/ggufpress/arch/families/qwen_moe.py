@@ -82,7 +82,7 @@ def describe(raw: Config, hf_class: str) -> Arch:
         n_layer=s.n_layer,
         n_expert=n_expert,
         n_vocab=s.n_vocab,
-        vocab="bpe",
+        vocab="qwen-moe",
         metadata=tuple(metadata),
         rules=(
             *ends(s),

@@ -77,7 +77,10 @@ def _with_one_theta(config: Config) -> Config:
         return config
     if len(theta) < 2 or not all(type(x) in (int, float) for x in theta[:2]):
         raise config.wrong(("rope_theta",), "a number, or a list of two")
-    return config.replace(rope_theta=float(theta[0]), local_rope_theta=float(theta[1]))
+    # the list wins over what the rope parameters say
+    stated = {key: config.find(key) for key in ("rope_parameters", "rope_scaling")}
+    ropes = {key: rope | {"rope_theta": float(theta[0])} for key, rope in stated.items() if isinstance(rope, dict)}
+    return config.replace(rope_theta=float(theta[0]), local_rope_theta=float(theta[1]), **ropes)
 
 
 def _sliding(config: Config, n_layer: int) -> tuple[bool, ...]:
