@@ -3,7 +3,7 @@
     import ggufpress
     ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")
 
-Public names: plan, quantize, verify, compare, reproduce, inspect, split, merge, quantize_rows, dequantize_rows, the values
+Public names: plan, quantize, verify, compare, audit, reproduce, inspect, split, merge, quantize_rows, dequantize_rows, the values
 they return (Plan, Report, VerifyReport, FileComparison, Inspection) and GgufpressError, the root of all errors.
 """
 
@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ggufpress.api import compare, merge, quantize, reproduce, split, verify
+    from ggufpress.api import audit, compare, merge, quantize, reproduce, split, verify
     from ggufpress.comparison.report import FileComparison
     from ggufpress.errors import GgufpressError
     from ggufpress.execute.run import Report
@@ -30,6 +30,7 @@ __all__ = [
     "Plan",
     "Report",
     "VerifyReport",
+    "audit",
     "compare",
     "dequantize_rows",
     "inspect",
@@ -49,6 +50,7 @@ _HOMES = {
     "Plan": "planning.build",
     "Report": "execute.run",
     "VerifyReport": "proof.report",
+    "audit": "api",
     "compare": "api",
     "dequantize_rows": "quant.rows",
     "inspect": "inspection",

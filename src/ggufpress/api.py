@@ -7,12 +7,13 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Unpack
 
+from ggufpress.auditing.report import AuditReport, audit_file
 from ggufpress.comparison.report import FileComparison, compare_sources
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.gguf.shards import read_gguf_set
 from ggufpress.imatrix.auto import auto_matrix
-from ggufpress.imatrix.read import AUTO
+from ggufpress.imatrix.read import AUTO, read_imatrix
 from ggufpress.planning.request import PlanOptions, plan
 from ggufpress.proof.report import VerifyReport, verify_file
 from ggufpress.provenance.manifests import read_manifest
@@ -85,6 +86,26 @@ def compare(left: str | PathLike[str], right: str | PathLike[str], *, threads: i
     Example: `ggufpress.compare("mine.gguf", "theirs.gguf").verdict[0]`
     """
     return compare_sources(resolve(left), resolve(right), threads)
+
+
+def audit(
+    path: str | PathLike[str],
+    *,
+    source: str | PathLike[str],
+    imatrix: str | PathLike[str] | None = None,
+    allow_keys: Sequence[str] = (),
+    threads: int | None = None,
+) -> AuditReport:
+    """Say whether the GGUF file at `path`, made by whoever with llama.cpp, comes from `source`. Writes nothing.
+
+    imatrix: the importance matrix it was made with, if that is known. allow_keys: keys that may differ from the source's.
+    The report's `verdict` is the worst of all tensors and keys; `derived` says whether nothing speaks against the source.
+    raises: GgufpressError and its subclasses.
+
+    Example: `ggufpress.audit("theirs-Q4_K_M.gguf", source="TinyLlama-1.1B-Chat-v1.0").verdict`
+    """
+    importance = read_imatrix(Path(imatrix)) if imatrix is not None else None
+    return audit_file(read_gguf_set(Path(path)), resolve(source), importance, allowed_keys=allow_keys, threads=threads)
 
 
 def reproduce(

@@ -17,7 +17,7 @@ from ggufpress.errors import GgufpressError, SpaceError
 from ggufpress.files import reason
 
 EPILOG = """\b
-Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 bad input, 4 no space, 130 interrupted.
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 bad input, 4 no space, 5 not proven (audit), 130 interrupted.
 Data goes to standard output, everything else to standard error."""
 
 COMMANDS = {
@@ -26,6 +26,7 @@ COMMANDS = {
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
     "compare": "say how two GGUF files differ, or a file and its source",
+    "audit": "say whether a GGUF file of whatever origin comes from a source",
     "reproduce": "make the file of a manifest again and compare the bytes",
     "try": "load a GGUF file in llama.cpp and let it speak",
     "eval": "measure what quantization cost: perplexity, KL divergence",

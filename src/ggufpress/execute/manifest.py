@@ -33,17 +33,17 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(path.name + ".manifest.json")
 
 
-def source_hashes(model: Model) -> dict[str, dict[str, Any]]:
-    """Size and sha256 of every file that may have shaped the output: the small files of the folder and the shards.
-
-    Raises CheckpointError where one cannot be read.
-    """
-    shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
+def source_files(model: Model) -> list[Path]:
+    """Every file that may have shaped what is made of `model`: the small files of the folder and the shards."""
     if model.stored:
-        shards, small = {file.path for file in model.stored.files}, set()
-    else:
-        small = {path for path in model.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES}
-    files = sorted(shards | small)
+        return sorted(file.path for file in model.stored.files)
+    shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
+    return sorted(shards | {path for path in model.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES})
+
+
+def source_hashes(model: Model) -> dict[str, dict[str, Any]]:
+    """Size and sha256 of every one of the `source_files`. Raises CheckpointError where one cannot be read."""
+    files = source_files(model)
     with ThreadPoolExecutor() as executor:
         return dict(zip((path.name for path in files), executor.map(_described, files), strict=True))
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from ggufpress.execute.loading import MARGIN, Carver, load, load_bytes
@@ -73,10 +74,13 @@ class PairedReader:
         pairs: Iterable[tuple[Derived, TensorRef, QType]],
         work: Callable[[PairedSlab], Result],
         progress: Progress | None = None,
+        *,
+        only_first: bool = False,
     ) -> Iterator[tuple[Derived, Result]]:
         """What `work` makes of every slab of `pairs`, in order: source, where the file has it, and the file's type.
 
-        Both must have the same number of weights. Raises what reading either side raises.
+        Both must have the same number of weights. `only_first`: of each tensor only the first slab. Raises what reading
+        either side raises.
         """
         running: deque[tuple[Derived, int, Future[Result]]] = deque()
 
@@ -88,7 +92,7 @@ class PairedReader:
             return tensor, result
 
         for tensor, ref, qtype in pairs:
-            for slab in slabs(tensor, WEIGHTS):
+            for slab in islice(slabs(tensor, WEIGHTS), 1 if only_first else None):
                 nbytes = qtype.row_bytes(slab.elements)
                 running.append((tensor, nbytes, self._pool.submit(self._one, tensor, ref, qtype, slab, work)))
                 if len(running) > 4 * self._threads:
