@@ -43,3 +43,13 @@ def test_wrong_use(run: Run, bard: dict[str, Path]) -> None:
     assert outcome.code == 3
     assert "short.txt has" in outcome.err
     assert run("eval", "none.gguf").code == 3
+
+
+def test_a_picture_is_drawn(run: Run, bard: dict[str, Path]) -> None:
+    words = ("eval", bard["Q8_0"], bard["Q2_K"], "--reference", bard["F16"], *SHORT, "--plot", "a.svg", "--quiet")
+    assert run(*words).code == 0
+    assert "Pareto front" in Path("a.svg").read_text()
+    again = run(*words)
+    assert again.code == 1
+    assert "a.svg exists already" in again.err
+    assert run(*words, "--force").code == 0

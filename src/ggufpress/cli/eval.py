@@ -10,8 +10,11 @@ import click
 
 from ggufpress.cli.counting import StepProgress
 from ggufpress.cli.output import human_bytes, print_json, print_table, shared_options, stderr, table
+from ggufpress.errors import OutputError
 from ggufpress.llama.library import library
 from ggufpress.llama.runnable import runnable
+from ggufpress.plots.comparison import write_plot
+from ggufpress.plots.quality import quality_plot
 from ggufpress.quality.chunks import read_text
 from ggufpress.quality.figures import Estimate
 from ggufpress.quality.measure import BATCH, Evaluation, Quality, measure
@@ -51,10 +54,15 @@ class Share(click.ParamType[float]):
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False, exists=True),
               help="Folder for the temporary file that a checkpoint given as --reference becomes.")  # fmt: skip
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Also draw quality against size: an SVG file."
+)
+@click.option("--force", is_flag=True, help="Replace a picture that exists.")
 @shared_options
 def command(
     files: tuple[Path, ...], reference: str | None, text: Path | None, chunks: int | None, ctx: int,
-    batch: int, until: float | None, threads: int | None, work: Path | None, as_json: bool, quiet: bool,
+    batch: int, until: float | None, threads: int | None, work: Path | None, plot: Path | None,
+    force: bool, as_json: bool, quiet: bool,
 ) -> None:  # fmt: skip
     """Measure the GGUF files FILES in llama.cpp: perplexity and, beside --reference, KL divergence.
 
@@ -65,6 +73,8 @@ def command(
     ggufpress eval TinyLlama-Q4_K_M.gguf TinyLlama-Q8_0.gguf --reference TinyLlama-1.1B-Chat-v1.0 --text wiki.test.raw
     """
     library()
+    if plot is not None and plot.exists() and not force:
+        raise OutputError(f"{plot} exists already", hint="--force replaces it")
     said = read_text(text or VALID)
     talk = not as_json and not quiet
     with ExitStack() as stack:
@@ -74,6 +84,8 @@ def command(
             files, said, str(text or VALID.name), reference=base, n_ctx=ctx, batch=batch, n_chunks=chunks, n_threads=threads,
             until=until, progress=progress.at if progress else None,
         )  # fmt: skip
+    if plot is not None:
+        write_plot(plot, quality_plot(found, reference), force=force)
     if as_json:
         print_json(found.to_json() | {"reference_source": reference})
     elif quiet:
