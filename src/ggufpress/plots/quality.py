@@ -150,7 +150,9 @@ def _label(on: Drawing, name: str, x: float, y: float, taken: list[Box], *, best
     width = text_width(name)
     near = RADIUS + 4
     ways = (1.0, -1.0) if best else (-1.0, 1.0)
-    places: list[tuple[float, float, Anchor]] = [(x - near, y + 4, "end"), (x + near, y + 4, "start")][:: int(ways[0])]
+    left_place: tuple[float, float, Anchor] = (x - near, y + 4, "end")
+    right_place: tuple[float, float, Anchor] = (x + near, y + 4, "start")
+    places = [left_place, right_place] if best else [right_place, left_place]
     for way in ways:
         for away in (LINE + 3, 2 * LINE, 3 * LINE):
             down = y + 4 + way * away
