@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
+from textwrap import wrap
 
 from ggufpress.plots.scales import Scale, fitting
 from ggufpress.plots.svg import CHAR, Anchor, Drawing, text_width
 from ggufpress.quality.measure import Evaluation, Quality
 
-WIDTH, HEIGHT = 760.0, 480.0
-LEFT, RIGHT, TOP, BOTTOM = 84.0, 40.0, 78.0, 110.0
+WIDTH, HEIGHT = 760.0, 512.0
+LEFT, RIGHT, TOP, BOTTOM = 84.0, 40.0, 78.0, 142.0
 RADIUS = 5.0
 LINE = 14.0
+LINES = 3
+"""In which the front is named, at most."""
 WIDE = 8
 """From here on the largest figure is so many times the smallest that logarithms are drawn."""
 
@@ -42,7 +45,8 @@ def quality_plot(found: Evaluation, reference: str | None) -> str:
     chunks = max(file.n_chunks for file in found.files)
     beside = f", beside {reference}" if reference else ""
     on.text(LEFT, 50, _cut(f"{found.text}: {chunks} chunks of {found.n_ctx} tokens{beside}"), kind="faint")
-    x = fitting([point.nbytes for point in points], LEFT, WIDTH - RIGHT)
+    sizes = [point.nbytes for point in points]
+    x = fitting(sizes, LEFT, WIDTH - RIGHT, logarithmic=max(sizes) >= WIDE / 2 * min(sizes))
     y = _figures(points)
     _axes(on, x, y, "nats per token, mean" if found.reference else "perplexity")
     taken = _steps(on, [points[number] for number in front], x, y)
@@ -67,13 +71,14 @@ def quality_plot(found: Evaluation, reference: str | None) -> str:
 
 def _legend(on: Drawing, names: Sequence[str]) -> None:
     """What the colours mean, and who is in the front."""
-    top = HEIGHT - 36
+    top = HEIGHT - 36 - (LINES - 1) * (LINE + 2)
     on.dot(LEFT + 4, top - 4, RADIUS, kind="a")
     on.text(LEFT + 16, top, "Pareto front: no file is both smaller and better")
     middle = LEFT + 16 + text_width("Pareto front: no file is both smaller and better") + 24
     on.dot(middle, top - 4, RADIUS, kind="b")
     on.text(middle + 12, top, "another file is", kind="faint")
-    on.text(LEFT + 16, top + 18, _cut(", ".join(names)))
+    for number, line in enumerate(wrap(", ".join(names), _room())[:LINES]):
+        on.text(LEFT + 16, top + 18 + number * (LINE + 2), line)
 
 
 def pareto_front(points: Sequence[Point]) -> list[int]:
@@ -107,13 +112,13 @@ def _point(file: Quality, name: str) -> Point:
 
 
 def _figures(points: Sequence[Point]) -> Scale:
-    """The upright scale. Where a figure is not positive, as that of a copy may be, it is even."""
+    """The upright scale. Logarithms where figures differ much; those that are none for their errors stand at its foot."""
     low = [point.figure - point.error for point in points]
     high = [point.figure + point.error for point in points]
     start, end = HEIGHT - BOTTOM, TOP
-    smallest = min(point.figure for point in points)
-    if smallest > 0 and max(high) / smallest >= WIDE:
-        return fitting([smallest, *high], start, end, logarithmic=True)
+    clear = [point.figure for point in points if point.figure > point.error]
+    if clear and max(high) / min(clear) >= WIDE:
+        return fitting([min(clear), max(high)], start, end, logarithmic=True)
     return fitting([*low, *high], start, end)
 
 
@@ -174,6 +179,11 @@ def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
+def _room() -> int:
+    """Characters in a line."""
+    return int((WIDTH - LEFT - 20) / CHAR)
+
+
 def _cut(text: str) -> str:
-    room = int((WIDTH - LEFT - 20) / CHAR)
+    room = _room()
     return text if len(text) <= room else f"{text[: room - 3]}..."

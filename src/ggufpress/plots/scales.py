@@ -20,10 +20,11 @@ class Scale:
     logarithmic: bool = False
 
     def at(self, value: float) -> float:
-        """The place of `value` in px."""
-        low, high, here = (log10(x) for x in (self.low, self.high, value)) if self.logarithmic else (
-            self.low, self.high, value
-        )  # fmt: skip
+        """The place of `value` in px, that of an end where it lies beyond."""
+        here = min(max(value, self.low), self.high)
+        low, high = self.low, self.high
+        if self.logarithmic:
+            low, high, here = log10(low), log10(high), log10(here)
         return self.start + (here - low) / (high - low) * (self.end - self.start)
 
     def ticks(self, about: int = 7) -> list[float]:
