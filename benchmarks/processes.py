@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +34,9 @@ class Cost:
         )
 
 
-def measure(command: list[str]) -> Cost:
-    """Run a command; raises where it fails."""
-    env = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+def measure(command: list[str], hub: Mapping[str, str] | None = None) -> Cost:
+    """Run a command; raises where it fails. It reaches no Hub but the one of the environment `hub`."""
+    env = {**os.environ, **(hub or {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"})}
     # compiled modules are kept, as they are where a program is installed
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()

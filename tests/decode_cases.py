@@ -10,6 +10,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xllamacpp
@@ -19,7 +20,7 @@ from ggufpress import quantize
 from ggufpress.gguf.reader import read_gguf
 from tests import libllama
 from tests.tiny.families import FAMILY_CASES, UNRECORDED
-from tests.tiny.runtime import DIFFUSION, ENCODERS, WITHOUT_FLASH_ATTENTION
+from tests.tiny.runtime import DIFFUSION, DRAFTS, ENCODERS, SOUND, WITHOUT_FLASH_ATTENTION
 from tests.tiny_checkpoints import BY_NAME, make
 
 N_TOKENS = 3
@@ -44,13 +45,31 @@ def decodes(path: Path, architecture: str) -> None:
     params = parameters(path)
     if architecture in WITHOUT_FLASH_ATTENTION:
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    completion(params)
+
+
+def drafts(path: Path, target: Path) -> None:
+    """Raise unless the model drafts tokens for the one in `target`."""
+    params = parameters(target)
+    params.speculative.draft.mparams.path = str(path)
+    params.speculative.draft.p_min = 0
+    params.speculative.types = [xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_DRAFT_MTP]
+    if not completion(params)["timings"].get("draft_n"):
+        raise RuntimeError("no token was drafted")
+
+
+def completion(params: xllamacpp.CommonParams) -> dict[str, Any]:
+    """The server's answer to a prompt; RuntimeError unless a few tokens follow it."""
     server = xllamacpp.Server(params)
-    answer = server.handle_completions({"prompt": "a b", "n_predict": N_TOKENS, "temperature": 0, "top_k": 1})
+    answer: dict[str, Any] = server.handle_completions(
+        {"prompt": "a b", "n_predict": N_TOKENS, "temperature": 0, "top_k": 1}
+    )
     if "choices" not in answer:
         raise RuntimeError(f"the server answers {answer}")
     reason = answer["choices"][0]["finish_reason"]
     if reason not in ("length", "stop"):
         raise RuntimeError(f"decoding ended with {reason}")
+    return answer
 
 
 def embeds(path: Path) -> None:
@@ -85,8 +104,16 @@ def translates(path: Path) -> None:
         raise RuntimeError("what was encoded does not matter")
 
 
+def sounds(path: Path) -> None:
+    """Raise unless tokens become numbers to make sound of, and other tokens others."""
+    with libllama.opened(path) as model:
+        first, second = (told(model.embeddings(tokens)) for tokens in (SOME, SOME[::-1]))
+    if (first[0] == second[0]).all():
+        raise RuntimeError("what the tokens are does not matter")
+
+
 def told(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The logits, which must be finite and not all the same."""
+    """The logits, or what else came out, which must be finite and not all the same."""
     if not np.isfinite(logits).all() or (logits.std(axis=1) == 0).any():
         raise RuntimeError("the logits tell nothing")
     return logits
@@ -100,8 +127,21 @@ def run(path: Path, architecture: str) -> None:
         sees_both_ways(path)
     elif architecture == "t5":
         translates(path)
+    elif architecture in SOUND:
+        sounds(path)
+    elif architecture in DRAFTS:
+        drafts(path, quantized(DRAFTS[architecture], path.parent / "target"))
     else:
         decodes(path, architecture)
+
+
+def quantized(name: str, folder: Path) -> Path:
+    """The Q8_0 file of a case, made under `folder`."""
+    case = FAMILY_CASES.get(name) or UNRECORDED.get(name) or BY_NAME[name]
+    # not by its own name: llama.cpp edits the vocabulary of a model that is called phi-3 or the like
+    source = make(replace(case, name="tiny"), folder)
+    (file,) = quantize(source, ["Q8_0"], output=folder).files
+    return file.path
 
 
 def reason(path: Path, error: RuntimeError) -> str:
@@ -117,15 +157,12 @@ def main() -> None:
     folder = Path(sys.argv[1])
     for name in sys.argv[2:]:
         print(f"trying {name}", flush=True)
-        case = FAMILY_CASES.get(name) or UNRECORDED.get(name) or BY_NAME[name]
-        # not by its own name: llama.cpp edits the vocabulary of a model that is called phi-3 or the like
-        source = make(replace(case, name="tiny"), folder)
-        (file,) = quantize(source, ["Q8_0"], output=folder).files
-        architecture = str(read_gguf(file.path).metadata["general.architecture"].data)
+        path = quantized(name, folder)
+        architecture = str(read_gguf(path).metadata["general.architecture"].data)
         try:
-            run(file.path, architecture)
+            run(path, architecture)
         except RuntimeError as error:
-            print(f"refused {name} {' '.join(reason(file.path, error).split())}", flush=True)
+            print(f"refused {name} {' '.join(reason(path, error).split())}", flush=True)
         else:
             print("ran", name, architecture, flush=True)
         shutil.rmtree(folder)

@@ -52,7 +52,7 @@ SIGNATURES = {
     "llama_model_has_encoder": (ctypes.c_bool, Pointer),
     "llama_model_decoder_start_token": (Token, Pointer),
     "llama_model_free": (None, Pointer),
-    "llama_model_n_embd": (ctypes.c_int32, Pointer),
+    "llama_model_n_embd_out": (ctypes.c_int32, Pointer),
     "llama_vocab_n_tokens": (ctypes.c_int32, Pointer),
     "llama_context_default_params": (Parameters,),
     "llama_init_from_model": (Pointer, Pointer, Parameters),
@@ -95,7 +95,7 @@ class Context:
     def __init__(self, model: int, context: int) -> None:
         self.model, self.context = model, context
         vocab = LIB.llama_model_get_vocab(model)
-        self.n_vocab, self.n_embd = LIB.llama_vocab_n_tokens(vocab), LIB.llama_model_n_embd(model)
+        self.n_vocab, self.n_embd = LIB.llama_vocab_n_tokens(vocab), LIB.llama_model_n_embd_out(model)
 
     def _run(self, name: str, tokens: list[int]) -> None:
         n = len(tokens)
@@ -108,7 +108,7 @@ class Context:
         self._run("llama_encode", tokens)
 
     def embeddings(self, tokens: list[int]) -> NDArray[np.float32]:
-        """What the encoder makes of each token: (len(tokens), n_embd)."""
+        """What the encoder makes of each token: (len(tokens), n_embd), as wide as what comes out."""
         LIB.llama_set_embeddings(self.context, True)
         self.encode(tokens)
         rows = [LIB.llama_get_embeddings_ith(self.context, i) for i in range(len(tokens))]

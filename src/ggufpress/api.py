@@ -9,6 +9,7 @@ from typing import Unpack
 
 from ggufpress.auditing.report import AuditReport, audit_file
 from ggufpress.comparison.report import FileComparison, compare_sources
+from ggufpress.execute.bringing import bring
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.gguf.shards import read_gguf_set
@@ -21,7 +22,7 @@ from ggufpress.provenance.reproduction import Reproduction, reproduce_file
 from ggufpress.shards.copying import CopyReport, copy
 from ggufpress.shards.division import split_limits
 from ggufpress.shards.planning import merged_path, plan_merge, plan_split, shards_prefix
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 
 def quantize(
@@ -32,6 +33,7 @@ def quantize(
     memory: int = MEMORY,
     force: bool = False,
     manifest: bool = False,
+    download: bool = False,
     progress: Progress | None = None,
     calibration: str | PathLike[str] | None = None,
     **options: Unpack[PlanOptions],
@@ -39,7 +41,8 @@ def quantize(
     """Make one GGUF file per type, all from one read of the weights, with llama.cpp's very bytes.
 
     Takes the arguments of `plan`, and: threads, by default one per core; memory, bytes for buffers; force, replace files;
-    manifest, write a JSON manifest beside each file; progress, called with (bytes just read, tensor name).
+    manifest, write a JSON manifest beside each file; download, copy a model on the Hub to its cache first, else its weights
+    are streamed; progress, called with (bytes just read, tensor name).
     imatrix="auto": measure importance with llama.cpp on the text `calibration`, by default a bundled one, once.
     A file appears under its name only when it is complete and verified; on an error nothing is left.
     raises: GgufpressError and its subclasses.
@@ -48,10 +51,15 @@ def quantize(
     """
     if options.get("imatrix") == AUTO:
         options["imatrix"] = auto_matrix(
-            fspath(source), None if calibration is None else Path(calibration), n_threads=threads
+            fspath(source),
+            None if calibration is None else Path(calibration),
+            n_threads=threads,
+            hub={"revision": options.get("revision"), "token": options.get("token")},
         )
         options["imatrix_name"] = options.get("imatrix_name") or AUTO
     planned = plan(source, types, **options)
+    if download:
+        bring(planned)
     return execute(planned, force=force, threads=threads, memory=memory, manifest=manifest, progress=progress)
 
 
@@ -61,16 +69,17 @@ def verify(
     against: str | PathLike[str] | None = None,
     manifest: str | PathLike[str] | None = None,
     threads: int | None = None,
+    **options: Unpack[HubOptions],
 ) -> VerifyReport:
     """Check the GGUF file at `path`, or the set of which it is a shard: its structure and its blocks.
 
-    Where `against` names its source, also the error of each tensor against that; where `manifest` names its manifest, also
-    that every byte is the one that was made. The report's `ok` says whether all is well.
+    Where `against` names its source, also the error of each tensor against that, with revision and token as of `plan`; where
+    `manifest` names its manifest, also that every byte is the one that was made. The report's `ok` says whether all is well.
     raises: GgufError where the file cannot be parsed, ManifestError, and the errors of reading the source.
     """
     return verify_file(
         Path(path),
-        resolve(against) if against is not None else None,
+        resolve(against, **options) if against is not None else None,
         threads,
         read_manifest(Path(manifest)) if manifest is not None else None,
     )
@@ -95,17 +104,21 @@ def audit(
     imatrix: str | PathLike[str] | None = None,
     allow_keys: Sequence[str] = (),
     threads: int | None = None,
+    **options: Unpack[HubOptions],
 ) -> AuditReport:
     """Say whether the GGUF file at `path`, made by whoever with llama.cpp, comes from `source`. Writes nothing.
 
     imatrix: the importance matrix it was made with, if that is known. allow_keys: keys that may differ from the source's.
-    The report's `verdict` is the worst of all tensors and keys; `derived` says whether nothing speaks against the source.
+    revision, token: as of `plan`. The report's `verdict` is the worst of all tensors and keys; `derived` says whether nothing
+    speaks against the source.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.audit("theirs-Q4_K_M.gguf", source="TinyLlama-1.1B-Chat-v1.0").verdict`
     """
     importance = read_imatrix(Path(imatrix)) if imatrix is not None else None
-    return audit_file(read_gguf_set(Path(path)), resolve(source), importance, allowed_keys=allow_keys, threads=threads)
+    return audit_file(
+        read_gguf_set(Path(path)), resolve(source, **options), importance, allowed_keys=allow_keys, threads=threads
+    )
 
 
 def reproduce(
@@ -117,17 +130,22 @@ def reproduce(
     force: bool = False,
     threads: int | None = None,
     memory: int = MEMORY,
+    **options: Unpack[HubOptions],
 ) -> Reproduction:
     """Make the file that `manifest` tells of again, from its source, and say whether it has the same bytes.
 
     source and imatrix: by default what has their names here or beside the manifest. output: a .gguf path to keep the file;
-    without it nothing is kept. The result's `equal` says whether every byte is the same, `differences` what is not.
+    without it nothing is kept. revision, token: as of `plan`. The result's `equal` says whether every byte is the same,
+    `differences` what is not.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.reproduce("tiny-Q4_K_M.gguf.manifest.json", source="tiny").equal`
     """
-    source, imatrix, output = (None if path is None else Path(path) for path in (source, imatrix, output))
-    return reproduce_file(Path(manifest), source, imatrix, output, force=force, threads=threads, memory=memory)
+    imatrix, output = (None if path is None else Path(path) for path in (imatrix, output))
+    given = None if source is None else fspath(source)
+    return reproduce_file(
+        Path(manifest), given, imatrix, output, force=force, threads=threads, memory=memory, **options
+    )
 
 
 def split(

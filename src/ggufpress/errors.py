@@ -12,10 +12,12 @@
     │   ├── GgufError                 a GGUF file is broken
     │   ├── ImatrixError              an importance matrix is broken, or lacks what the model needs
     │   ├── RecipeError               a recipe file is broken
-    │   └── ManifestError             a manifest is broken, or not of this program
+    │   ├── ManifestError             a manifest is broken, or not of this program
+    │   └── RepositoryError           the Hub has no such model or revision, or not for us
     ├── OutputError          exit 1   an output file could not be written
     │   └── SpaceError       exit 4   the disk has no room for it
     ├── LlamaError           exit 1   llama.cpp is not installed, or does not load or run a file
+    ├── HubError             exit 1   the Hub cannot be reached, fails, or does not take our word
     └── VerifyError          exit 1   a written file is not what was computed
 
 A message is one sentence without a full stop that names the file and the tensor or key; `hint`, where there is one,
@@ -85,6 +87,14 @@ class RecipeError(InputError):
 
 class ManifestError(InputError):
     """A manifest is broken, or was not written by this program."""
+
+
+class RepositoryError(InputError):
+    """The Hub has no such model, revision or file, or does not show it to whoever asks."""
+
+
+class HubError(GgufpressError):
+    """The Hub cannot be reached, fails, does not accept the token, or answers something else than the Hub's API."""
 
 
 class OutputError(GgufpressError):

@@ -62,7 +62,11 @@ def only(report: AuditReport, name: str = NAME) -> TensorFinding:
     return finding(report, name)
 
 
-@pytest.mark.parametrize("preset", [preset.name for preset in ALL])
+SLOW = ("IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XS", "IQ3_S", "IQ3_M")
+EVERY = [pytest.param(preset.name, marks=[pytest.mark.full] if preset.name in SLOW else []) for preset in ALL]
+
+
+@pytest.mark.parametrize("preset", EVERY)
 def test_files_are_identical_with_the_matrix_and_consistent_without(matrix: Path, tmp_path: Path, preset: str) -> None:
     (file,) = quantize(BARD, [preset], output=tmp_path, imatrix=matrix).files
     report = audit(file.path, source=BARD, imatrix=matrix)
@@ -106,7 +110,7 @@ def test_blocks_of_an_fma_build_are_told_as_such(matrix: Path, tmp_path: Path, q
             np.frombuffer(data, np.uint8).reshape(-1, size)[at] = blocks
 
     fused = rewritten(path, tmp_path / "b.gguf", change=fuse)
-    report = audit(fused, source=BARD, **options)
+    report = audit(fused, source=BARD, imatrix=options.get("imatrix"))
     for name in TENSORS:
         at, _ = fused_blocks(qtype, name, kind)
         found = finding(report, name)
@@ -280,7 +284,7 @@ def test_what_cannot_be_made_is_not_checked(tmp_path: Path) -> None:
     (file,) = quantize(BARD, ["Q4_K_M"], output=tmp_path).files
     described = read_gguf(file.path)
     # the same place, called a type that is not made here
-    infos = [t for t in described.infos]  # noqa: C416
+    infos = list(described.infos)
     nvfp4 = QTYPE["NVFP4"]
     last = infos[-1]
     infos[-1] = type(last)(last.name, last.shape, nvfp4, last.offset)

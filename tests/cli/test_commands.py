@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.main import COMMANDS, main
-from ggufpress.cli.output import human_bytes, human_count
 from tests.tiny_checkpoints import BARD, BY_NAME, make
 
 
@@ -143,7 +143,7 @@ def test_types_come_from_the_tables(run) -> None:  # type: ignore[no-untyped-def
         (["quantize", BARD, "--memory", "1K"], 3, "rows that need buffers"),
         (["frobnicate"], 2, "No such command"),
         (["plan", "nowhere"], 3, "'nowhere' does not exist"),
-        (["plan", "org/name"], 3, "only local folders are read so far"),
+        (["plan", "https://example.com/org/name"], 2, "is not on the Hub"),
         (["inspect", "nowhere.gguf"], 3, "nowhere.gguf is missing"),
         (["verify", BARD / "config.json"], 3, "config.json"),
         (["quantize", BARD, "-o", "/proc/nowhere/x.gguf"], 1, "cannot be made"),

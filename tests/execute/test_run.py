@@ -249,7 +249,7 @@ def test_a_manifest_that_cannot_be_made_leaves_nothing(
     def unreadable(path: Path) -> None:
         raise CheckpointError(f"{path} cannot be opened")
 
-    monkeypatch.setattr(manifest, "_described", unreadable)
+    monkeypatch.setattr(manifest, "described", unreadable)
     with pytest.raises(CheckpointError, match="cannot be opened"):
         quantize(tiny, ["Q8_0"], output=tmp_path, manifest=True)
     assert names(tmp_path) == []

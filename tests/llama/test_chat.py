@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import pytest
@@ -59,14 +58,9 @@ def test_without_a_template_the_message_stays_as_it_is() -> None:
         "{{ messages.append(1) }}",
         "{{ ''.__class__.__mro__ }}",
         "{{ 1 / 0 }}",
-        "{% for i in range(10 ** 9) %}{% endfor %}",
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
     ],
 )
 def test_a_template_that_fails_or_reaches_out_is_no_use(template: str) -> None:
     assert prompt_of(template) == Prompt("Hi", "plain text")
     assert prompt_of(template, "known Hi") == Prompt("known Hi", "known template")
-
-
-def test_without_jinja_llama_cpp_s_own_list_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jinja2.sandbox", None)
-    assert prompt_of(CHATML, "known Hi") == Prompt("known Hi", "known template")

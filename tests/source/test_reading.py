@@ -86,7 +86,7 @@ def test_notices_a_file_that_shrinks_meanwhile(tmp_path: Path) -> None:
     ref, _ = shard(tmp_path / "a.safetensors")
     with TensorReader() as reader:
         reader.read_into(ref, 0, memoryview(bytearray(10)))
-        os.truncate(ref.file, ref.offset + 5)
+        os.truncate(str(ref.file), ref.offset + 5)
         with pytest.raises(CheckpointError, match=r"a.safetensors ends within tensor 't0', after \d+ bytes"):
             reader.read_into(ref, 0, memoryview(bytearray(10)))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from ggufpress.errors import CheckpointError, GgufError, UnsupportedError
+from ggufpress.errors import CheckpointError, GgufError, HubError, UsageError
 from ggufpress.gguf.shards import GgufSet
 from ggufpress.quant.types import F32
 from ggufpress.source.checkpoint import Checkpoint
@@ -39,21 +39,27 @@ def test_a_folder_is_a_checkpoint(folder: Path, monkeypatch: pytest.MonkeyPatch)
     [
         "meta-llama/Llama-3.2-1B",
         "hf://meta-llama/Llama-3.2-1B",
-        "hf://models/meta-llama/Llama-3.2-1B",
-        "https://huggingface.co/meta-llama/Llama-3.2-1B",
         "https://huggingface.co/meta-llama/Llama-3.2-1B/tree/main",
     ],
 )
-def test_says_how_to_download_from_the_hub(source: str) -> None:
-    with pytest.raises(UnsupportedError, match=r"only local folders") as caught:
+def test_what_is_not_here_is_looked_for_on_the_hub(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # no Hub listens where the tests let the library look for one
+    monkeypatch.setenv("GGUFPRESS_HUB_PATIENCE", "0")
+    with pytest.raises(HubError, match=r"http://127.0.0.1:9 cannot be reached"):
         resolve(source)
-    assert "hf download meta-llama/Llama-3.2-1B --local-dir Llama-3.2-1B" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("source", ["https://example.com/model.zip", "hf://", "hf://../.."])
 def test_refuses_other_addresses(source: str) -> None:
-    with pytest.raises(UnsupportedError, match=r"only local folders"):
+    with pytest.raises(UsageError):
         resolve(source)
+
+
+def test_a_folder_has_no_revision_and_a_source_one(folder: Path) -> None:
+    with pytest.raises(UsageError, match="is for sources on the Hub"):
+        resolve(folder, revision="main")
+    with pytest.raises(UsageError, match="two revisions"):
+        resolve("org/name@v1", revision="v2")
 
 
 @pytest.mark.parametrize("source", ["", "nowhere", "./no/where", "a/b/c", "/no\0where", "x" * 5000, "../a/b"])

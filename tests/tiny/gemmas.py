@@ -34,7 +34,7 @@ def per_layer(config: dict[str, Any], n_rows: int) -> Shapes:
 
 
 def gemma3n(config: dict[str, Any], n_ff: tuple[int, ...], head: bool = False) -> Shapes:
-    n = config["hidden_size"]
+    n, rank = config["hidden_size"], config["laurel_rank"]
     found = decoder(config | {"intermediate_size": 1}, qk_norm="head", norms=AROUND, head=head)
     found = {name: shape for name, shape in found.items() if ".mlp." not in name} | per_layer(config, 2000)
     for i in range(3):
@@ -44,7 +44,7 @@ def gemma3n(config: dict[str, Any], n_ff: tuple[int, ...], head: bool = False) -
         found |= feed_forward(f"{hf}.mlp", n, size, GATED) | {f"{hf}.altup.correct_output_scale": (n,)}
         found |= linear(f"{hf}.altup.correction_coefs", 4, 4) | linear(f"{hf}.altup.prediction_coefs", 16, 4)
         found |= linear(f"{hf}.altup.modality_router", 4, n) | norm(f"{hf}.altup.router_norm", n)
-        found |= linear(f"{hf}.laurel.linear_left", 32, n) | linear(f"{hf}.laurel.linear_right", n, 32)
+        found |= linear(f"{hf}.laurel.linear_left", rank, n) | linear(f"{hf}.laurel.linear_right", n, rank)
         found |= norm(f"{hf}.laurel.post_laurel_norm", n)
     return found
 

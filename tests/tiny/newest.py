@@ -88,9 +88,9 @@ WAV = {"architectures": ["WavTokenizerDec"], "hidden_size": 66, "n_embd_features
        "convnext": {"n_embd": 64, "n_layer": 2}}  # fmt: skip
 
 
-def cogvlm() -> Shapes:
+def cogvlm(config: dict[str, Any]) -> Shapes:
     found: Shapes = {}
-    for plain, shape in joined(COGVLM, "language_expert_query_key_value").items():
+    for plain, shape in joined(config, "language_expert_query_key_value").items():
         name = plain.replace("o_proj", "language_expert_dense").replace(".mlp.", ".mlp.language_mlp.")
         found[name] = shape
         if "language" in name:
@@ -135,13 +135,14 @@ def ling3(n_later: int) -> Shapes:
     return found | {name.replace("shared_head.norm", "final_layernorm"): shape for name, shape in more.items()}
 
 
-def minimax01(n_vocab: int) -> Shapes:
+def minimax01(n_vocab: int, n_layer: int = 2) -> Shapes:
+    """MiniMax 01, the last of whose layers has softmax attention."""
     found = ends(n_vocab, 32, "model.embed_tokens", "model.norm", "lm_head")
-    for i in range(2):
+    for i in range(n_layer):
         hf = f"model.layers.{i}"
         a = f"{hf}.self_attn"
         found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32)
-        if i:
+        if i == n_layer - 1:
             found |= linear(f"{a}.q_proj", 64, 32) | linear(f"{a}.k_proj", 32, 32) | linear(f"{a}.v_proj", 32, 32)
             found |= linear(f"{a}.o_proj", 32, 64)
         else:
@@ -200,10 +201,10 @@ def streams(attn: str, ffn: str, n_row: int, n_scale: int) -> Shapes:
     return {f"{place}{part}": shape for place in (attn, ffn) for part, shape in shapes.items()}
 
 
-def indexer(a: str) -> Shapes:
+def indexer(a: str, size: int = 16) -> Shapes:
     hf = f"{a}.indexer"
-    return linear(f"{hf}.wq_b", 32, 32) | linear(f"{hf}.wk", 16, 32) | linear(f"{hf}.weights_proj", 2, 32) | norm(
-        f"{hf}.k_norm", 16, True)  # fmt: skip
+    return linear(f"{hf}.wq_b", 2 * size, 32) | linear(f"{hf}.wk", size, 32) | linear(f"{hf}.weights_proj", 2, 32) | norm(
+        f"{hf}.k_norm", size, True)  # fmt: skip
 
 
 def glm5(n_later: int, pooled: tuple[int, ...]) -> Shapes:
@@ -252,7 +253,7 @@ def hy4(choosing: tuple[int, ...]) -> Shapes:
     return found | {"model.mtp_layers.0.input_layernorm.weight": (32,)}
 
 
-def dots3(predicting: bool) -> Shapes:
+def dots3(predicting: bool, n_index: int = 16, dense: tuple[int, ...] = (0,)) -> Shapes:
     found = ends(50304, 32, "model.embed_tokens", "model.norm", "lm_head")
     for i in range(2 + predicting):
         hf = f"model.layers.{i}"
@@ -260,11 +261,14 @@ def dots3(predicting: bool) -> Shapes:
         found |= norm(f"{hf}.input_layernorm", 32) | norm(f"{hf}.post_attention_layernorm", 32)
         found |= linear(f"{a}.gate_proj", n_head, 32) | norm(f"{a}.k_rope_only_layernorm", 8)
         if not i:
-            found |= compressed(a) | indexer(a) | feed_forward(f"{hf}.mlp", 32, 96, GATED)
+            found |= compressed(a) | indexer(a, n_index)
+        else:
+            found |= linear(f"{a}.q_a_proj", 32, 32) | norm(f"{a}.q_a_layernorm", 32) | linear(f"{a}.q_b_proj", 80, 32)
+            found |= linear(f"{a}.kv_a_proj_with_mqa", 24, 32) | norm(f"{a}.kv_a_layernorm", 16)
+            found |= linear(f"{a}.kv_b_proj", 2 * 56, 16) | linear(f"{a}.o_proj", 32, 48)
+        if i in dense:
+            found |= feed_forward(f"{hf}.mlp", 32, 96, GATED)
             continue
-        found |= linear(f"{a}.q_a_proj", 32, 32) | norm(f"{a}.q_a_layernorm", 32) | linear(f"{a}.q_b_proj", 2 * 40, 32)
-        found |= linear(f"{a}.kv_a_proj_with_mqa", 24, 32) | norm(f"{a}.kv_a_layernorm", 16)
-        found |= linear(f"{a}.kv_b_proj", 2 * 56, 16) | linear(f"{a}.o_proj", 32, 48)
         found |= linear(f"{hf}.mlp.gate", 4, 32) | {f"{hf}.mlp.gate.e_score_correction_bias": (4,)}
         found |= experts(f"{hf}.mlp.experts", 4, 32, 32) | feed_forward(f"{hf}.mlp.shared_experts", 32, 32, GATED)
     if predicting:
@@ -287,18 +291,20 @@ def intern() -> Shapes:
     return found | {"model.vision_tower.a.weight": (8, 8)}
 
 
-def wavtokenizer() -> Shapes:
+def wavtokenizer(kinds: str) -> Shapes:
+    """WavTokenizer's decoder, the layers of whose posnet are, by letter, a resnet, attention or a norm."""
     b = "backbone"
     found: Shapes = {"token_embd.weight": (2048, 32), f"{b}.embed.weight": (64, 32, 7), f"{b}.embed.bias": (64, 1)}
     for name in ("norm", "final_layer_norm"):
         found |= norm(f"{b}.{name}", 64, True)
-    for part in ("norm1", "norm2"):
-        found |= {f"{b}.posnet.0.{part}.weight": (64, 1), f"{b}.posnet.0.{part}.bias": (64, 1)}
-    for part in ("conv1", "conv2"):
-        found |= {f"{b}.posnet.0.{part}.weight": (64, 64, 3), f"{b}.posnet.0.{part}.bias": (64, 1)}
-    for part in ("q", "k", "v", "proj_out"):
-        found |= {f"{b}.posnet.1.{part}.weight": (64, 64, 1), f"{b}.posnet.1.{part}.bias": (64, 1)}
-    found |= {f"{b}.posnet.1.norm.weight": (64, 1), f"{b}.posnet.1.norm.bias": (64, 1)}
+    kernels: dict[str, Shapes] = {
+        "r": dict.fromkeys(("norm1", "norm2"), (64, 1)) | dict.fromkeys(("conv1", "conv2"), (64, 64, 3)),
+        "a": dict.fromkeys(("q", "k", "v", "proj_out"), (64, 64, 1)) | {"norm": (64, 1)},
+        "n": {"norm": (64, 1)},
+    }
+    for i, kind in enumerate(kinds):
+        for part, shape in kernels[kind].items():
+            found |= {f"{b}.posnet.{i}.{part}.weight": shape, f"{b}.posnet.{i}.{part}.bias": (64, 1)}
     for i in range(2):
         hf = f"{b}.convnext.{i}"
         found |= {f"{hf}.dwconv.weight": (64, 1, 7), f"{hf}.dwconv.bias": (64, 1), f"{hf}.gamma.weight": (64,)}
@@ -310,7 +316,7 @@ def wavtokenizer() -> Shapes:
 
 
 CASES = [
-    TinyCase("cogvlm", COGVLM, tensors=cogvlm()),
+    TinyCase("cogvlm", COGVLM, tensors=cogvlm(COGVLM)),
     TinyCase("ling3-mtp", LING3, "gpt-2", dtype=mixed, tensors=ling3(1)),
     TinyCase("ling3-vision", {
         "architectures": ["BailingMoeV3VLForConditionalGeneration"], "model_type": "bailing_moe_v3_vl",
@@ -343,7 +349,7 @@ CASES = [
     TinyCase("interns1", INTERN, "gpt-2", tensors=intern()),
     TinyCase("interns1-no-bos", INTERN | {"text_config": without(INTERN["text_config"], "bos_token_id")}, "gpt-2",
              tensors=intern(), files={"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"}}),
-    TinyCase("wavtokenizer", WAV, "none", tensors=wavtokenizer()),
+    TinyCase("wavtokenizer", WAV, "none", tensors=wavtokenizer("ra")),
     TinyCase("granite-switch", GRANITE_SWITCH, tensors=granite_switch(3)),
     TinyCase("nemotron-puzzle", PUZZLE, "gpt-2", tensors=nemotron("ME*E", 50304, experts_of=(0, 32, 0, 64), mtp=True)),
     TinyCase("nemotron-puzzle-model", PUZZLE | {"num_experts_per_tok": 2, "moe_intermediate_size": 32}, "gpt-2", dtype="F16",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.tiny import experts as mixtures
-from tests.tiny import hybrids, more_dense, newer_experts, uncommon, vision
+from tests.tiny import gemmas, hybrids, more_dense, newer_experts, newest, uncommon, vision
 from tests.tiny import recurrent as r
 from tests.tiny.base import GPT2_VOCAB, config
 from tests.tiny.decoders import Shapes, decoder, linear, norm
@@ -56,6 +56,12 @@ HUNYUAN_MOE = config("HunYuanMoEV1ForCausalLM", "hunyuan_v1_moe", num_experts=4,
 PLAMO = config(
     "PlamoForCausalLM", "plamo", hidden_size=5120, num_attention_heads=40, num_key_value_heads=1, num_hidden_layers=1
 )
+
+COGVLM = newest.COGVLM | ALL_KEYS | {"num_multi_query_heads": 4}
+GEMMA3N = gemmas.GEMMA3N | {"hidden_size_per_layer_input": 256, "laurel_rank": 64, "intermediate_size": [96, 96, 96]}
+MINIMAX01 = newest.MINIMAX01 | {"num_hidden_layers": 8, "attn_type_list": [0, 0, 0, 0, 0, 0, 0, 1]}
+GEMMA4 = gemmas.SMALL | {"architectures": ["Gemma4ForCausalLM"], "hidden_size": 96}
+WAV = newest.WAV | {"n_layer": 6, "posnet": {"n_embd": 64, "n_layer": 6}}
 
 
 def index(config: dict[str, Any], layers: range) -> Shapes:
@@ -182,6 +188,20 @@ CASES = [
         "architectures": ["Gemma3TextModel"], "use_bidirectional_attention": True},
              tensors=decoder(GEMMA3, qk_norm="head", norms=more_dense.AROUND, head=False, prefix="")),
     TinyCase("openelm", OPENELM, "none", tensors=openelm()),
+    # all that llama.cpp wants but what its converter leaves out: the matrices for the places of an image
+    TinyCase("cogvlm-all-keys", COGVLM, tensors=newest.cogvlm(COGVLM)),
+    # 256 values per token and layer and a rank of 64, both fixed; every layer's feed-forward as wide as the first one's
+    TinyCase("gemma3n-wide", GEMMA3N, tensors=gemmas.gemma3n(GEMMA3N, (96, 96, 96))),
+    # as wide as the model that Gemma 4's assistant drafts for
+    TinyCase("gemma4-96-wide", GEMMA4, "none", files=gemmas.tokenizer(),
+             tensors=gemmas.gemma4(GEMMA4, 2) | gemmas.per_layer(GEMMA4, gemmas.N_GEMMA4)),
+    # softmax attention in each eighth layer and in no other, whatever the config says
+    TinyCase("minimax-01-eight-layers", MINIMAX01, "gpt-2", shards=2, tensors=newest.minimax01(50304, 8)),
+    # no experts in the layer that predicts
+    TinyCase("dots3-wide-index", newest.DOTS3 | INDEX, "gpt-2", files=newest.DOTS3_TOKENS, dtype=mixed,
+             tensors=newest.dots3(True, 64, (0, 2))),
+    # two resnets, attention, two resnets and a norm
+    TinyCase("wavtokenizer-six-layers", WAV, "none", tensors=newest.wavtokenizer("rrarrn")),
     TinyCase("hunyuan-vl", HUNYUAN_VL, "gpt-2", tensors=more_dense.hunyuan(HUNYUAN_VL)),
 ]  # fmt: skip
 

@@ -14,6 +14,12 @@ DIFFUSION = frozenset({"dream", "llada", "llada-moe", "rnd1"})
 WITHOUT_FLASH_ATTENTION = frozenset({"plm"})
 """Architectures whose graph hands over values in a shape that llama.cpp's cache takes for another with flash attention."""
 
+SOUND = frozenset({"wavtokenizer-dec"})
+"""Architectures that make numbers of tokens from which sound is made, and no tokens."""
+
+DRAFTS = {"gemma4-assistant": "gemma4-96-wide"}
+"""Architectures that run beside another model alone, for which they draft tokens, and a case of such a model."""
+
 RUNS = {
     "afmoe": "afmoe",
     "apertus": "apertus",
@@ -40,6 +46,7 @@ RUNS = {
     "deepseek2-ocr": "deepseek-ocr",
     "deepseek32": "deepseek32-wide-index",
     "dots1": "dots1-all-keys",
+    "dots3note": "dots3-wide-index",
     "dream": "dream",
     "ernie4_5": "ernie4.5",
     "ernie4_5-moe": "ernie-moe-wide",
@@ -53,7 +60,9 @@ RUNS = {
     "gemma-embedding": "gemma3-embedding-six-layers",
     "gemma2": "gemma2",
     "gemma3": "gemma3",
+    "gemma3n": "gemma3n-wide",
     "gemma4": "gemma4",
+    "gemma4-assistant": "gemma4-assistant",
     "glm-dsa": "glm-dsa-wide-index",
     "glm4": "glm4-few-keys",
     "glm4moe": "glm4-moe-no-mtp",
@@ -98,6 +107,7 @@ RUNS = {
     "mimo2": "mimo2-mtp",
     "minicpm": "minicpm",
     "minicpm3": "minicpm3",
+    "minimax-01": "minimax-01-eight-layers",
     "minimax-m2": "minimax-m2",
     "minimax-m3": "minimax-m3",
     "mistral3": "mistral3",
@@ -151,6 +161,7 @@ RUNS = {
     "t5": "t5-gated",
     "t5encoder": "t5-encoder-alone",
     "talkie": "talkie-f16",
+    "wavtokenizer-dec": "wavtokenizer-six-layers",
     "xverse": "xverse",
 }
 """Cases whose Q8_0 files llama.cpp decodes, or embeds a text with, by GGUF architecture."""
@@ -158,21 +169,16 @@ RUNS = {
 SLOW = {"plamo": "plamo"}
 """The same for what is too large for every test run: PLaMo 1 has but one width, 5120."""
 
-ENDLESS = {
+UNRUNNABLE = {
+    "cogvlm": "llama.cpp wants the matrices for the places of an image, which its converter leaves out with all whose names "
+    "have vision in them",
     "plamo2": "the first layer has no heads, so llama.cpp takes 0 for the rotated dimensions and comes to no end; without "
     "Mamba layers it stops",
 }
-"""Architectures that llama.cpp runs in no shape that its converter writes; their cases are not tried."""
+"""Architectures that llama.cpp runs in no shape that its converter writes, and why."""
 
-NOT_YET = {
-    "cogvlm": "its case has fewer key-value heads than heads",
-    "dots3note": "its case's indexer is narrower than the 64 by which it is rotated",
-    "gemma3n": "llama.cpp takes 256 values per layer and token, its case has fewer",
-    "gemma4-assistant": "drafts for another model, whose context it wants",
-    "minimax-01": "its cases lack norms of the second layer that llama.cpp wants",
-    "wavtokenizer-dec": "turns codes into sound; its case lacks a norm that llama.cpp wants",
-}
-"""Architectures without a tiny case that llama.cpp runs: they are byte-equal, and nothing shows here that they run."""
+ENDLESS = frozenset({"plamo2"})
+"""Cases that are not tried, as llama.cpp comes to no end."""
 
 REFUSED = {
     "qwen2-few-keys": "GGML_ASSERT(ggml_can_mul_mat(k, q))",  # 32 key-value heads by default, beside 4 heads
@@ -218,12 +224,12 @@ REFUSED = {
     "qwen3-vl-few-keys": "GGML_ASSERT(ggml_can_repeat(b, a))",  # as many layers as images are fed into
     "bert-dummy-labels": "tensor 'cls.weight' has wrong shape; expected 32, 32, got 32, 2, 1, 1",
     "modern-bert-few-keys": "wrong number of tensors; expected 27, got 14",
+    "cogvlm-all-keys": "tensor 'blk.0.vis_attn_qkv.weight' not found",
     "cogvlm": "tensor 'blk.0.attn_qkv.weight' has wrong shape; expected 64, 192, got 64, 128, 1, 1",
     "dots3-vision": "GGML_ASSERT(ggml_can_mul_mat(a, b))",  # an indexer narrower than the 64 by which it is rotated
-    "dots3-mtp": "wrong number of tensors; expected 68, got 60",
+    "dots3-mtp": "wrong number of tensors; expected 68, got 60",  # experts in the layer that predicts
     "gemma3n": "tensor 'per_layer_token_embd.weight' has wrong shape; expected 768, 2048, got 96, 2048, 1, 1",
     "gemma3n-few-keys": "tensor 'per_layer_token_embd.weight' has wrong shape; expected 768, 2048, got 96, 2048, 1, 1",
-    "gemma4-assistant": "Gemma4Assistant requires ctx_other to be set",
     "minimax-m1": "tensor 'blk.1.attn_norm_2.weight' not found",
     "minimax-01": "tensor 'blk.1.attn_norm_2.weight' not found",
     "wavtokenizer": "tensor 'posnet.1.norm1.weight' not found",

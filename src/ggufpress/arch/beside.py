@@ -16,7 +16,7 @@ def tensors_beside(checkpoint: Checkpoint, arch: Arch) -> list[tuple[Beside, Ten
         if not checkpoint.has(beside.file):
             continue
         path = checkpoint.root / beside.file
-        ref = next((ref for ref in read_header(path) if ref.name == beside.source), None)
+        ref = next((ref for ref in read_header(checkpoint.small.path(beside.file)) if ref.name == beside.source), None)
         if ref is None or len(ref.shape) != 2:
             raise MappingError(f"{path} has no matrix {beside.source}: {beside.target} is made from it")
         found.append((beside, ref))

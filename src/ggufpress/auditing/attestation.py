@@ -46,7 +46,8 @@ def statement(report: AuditReport, threads: int | None = None) -> dict[str, Any]
         "predicate": {
             "result": result,
             "configuration": [
-                *_described(source_files(report.model), error, threads),
+                *_described(source_files(report.model).values(), error, threads),
+                *_repository(report),
                 *_described([report.imatrix] if report.imatrix else [], ImatrixError, threads),
                 {"name": "ggufpress audit", "mediaType": "application/json", "content": _content(report)},
             ],
@@ -62,6 +63,15 @@ def write_statement(path: Path, content: dict[str, Any], *, force: bool = False)
         part.write_at(0, data)
         part.sync()
         part.commit()
+
+
+def _repository(report: AuditReport) -> list[dict[str, Any]]:
+    """The repository and commit of a source on the Hub, whose weights are on no disk here."""
+    found = report.model.provenance
+    if "repository" not in found or "commit" not in found:
+        return []
+    uri = f"https://huggingface.co/{found['repository']}/tree/{found['commit']}"
+    return [{"uri": uri, "digest": {"gitCommit": found["commit"]}}]
 
 
 def _content(report: AuditReport) -> str:

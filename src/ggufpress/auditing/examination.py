@@ -127,7 +127,7 @@ def _best(
     item: Examined, reader: PairedReader, data: ImportanceData | None, progress: Progress | None
 ) -> TensorFinding:
     """The best finding of all roundings on the way, with the matrix and, as it may not have been used here, without."""
-    found = []
+    found: list[TensorFinding] = []
     for entry in (item.entry, None) if item.entry else (None,):
         made = replace(item, entry=entry)
         for via in _nearest_vias(made, reader, data):
@@ -208,7 +208,7 @@ def _made(
     stored, qtype = pair.qtypes
     found = _loaded(pair, unpacked=stored.quantized and qtype is not stored)
     ours = np.empty(qtype.row_bytes(pair.slab.elements), np.uint8)
-    convert(found, planned, memoryview(ours), data)
+    convert(found, planned, ours.data, data)
     size = qtype.block_bytes
     return found, ours.reshape(-1, size), np.frombuffer(pair.data, np.uint8).reshape(-1, size)
 
@@ -275,9 +275,9 @@ def _numbers(
     places: NDArray[np.int64],
 ) -> Tally:
     """Numbers that differ: neighbours of ours where they were computed on the way, else not the source's."""
-    signed = {2: np.int16, 4: np.int32}[pair.qtype.block_bytes]
+    signed, lowest = {2: (np.int16, -(1 << 15)), 4: (np.int32, -(1 << 31))}[pair.qtype.block_bytes]
     ours, file = (np.ascontiguousarray(data).view(signed)[:, 0].astype(np.int64) for data in (mine, theirs))
-    ordered = [np.where(bits < 0, np.iinfo(signed).min - bits, bits) for bits in (ours, file)]
+    ordered = [np.where(bits < 0, lowest - bits, bits) for bits in (ours, file)]
     apart = np.abs(ordered[0] - ordered[1])
     computed = bool(pair.tensor.constant) or any(op.arithmetic for op in pair.tensor.ops)
     wrong = apart > (ULPS if computed else 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from math import isfinite
 from pathlib import Path
+from typing import Unpack
 
 import click
 import numpy as np
@@ -12,11 +13,12 @@ import numpy as np
 from ggufpress.auditing.attestation import statement, write_statement
 from ggufpress.auditing.findings import ABOUT, TensorFinding, Verdict
 from ggufpress.auditing.report import AuditReport, audit_file
-from ggufpress.cli.output import print_json, print_table, shared_options, stderr, stdout, table
+from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, stdout, table
 from ggufpress.cli.progress import ByteProgress
+from ggufpress.cli.source_options import hub_options
 from ggufpress.gguf.shards import read_gguf_set
 from ggufpress.imatrix.read import read_imatrix
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 SHOWN = 20
 STYLES = {Verdict.IDENTICAL: "green", Verdict.BUILD: "green", Verdict.DIFFERENT: "red"}
@@ -24,7 +26,12 @@ STYLES = {Verdict.IDENTICAL: "green", Verdict.BUILD: "green", Verdict.DIFFERENT:
 
 @click.command("audit")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--source", required=True, metavar="SOURCE", help="The checkpoint or GGUF file it is said to come from.")
+@click.option(
+    "--source",
+    required=True,
+    metavar="SOURCE",
+    help="The checkpoint or GGUF file, also on the Hub, that it is said to come from.",
+)
 @click.option(
     "--imatrix", type=click.Path(path_type=Path), help="The importance matrix it was made with, if that is known."
 )
@@ -35,6 +42,7 @@ STYLES = {Verdict.IDENTICAL: "green", Verdict.BUILD: "green", Verdict.DIFFERENT:
     "--attest", type=click.Path(path_type=Path), help="Also write the result as an in-toto statement (unsigned)."
 )
 @click.option("--force", is_flag=True, help="Replace a statement that exists.")
+@hub_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @shared_options
 @click.pass_context
@@ -49,6 +57,7 @@ def command(
     threads: int | None,
     as_json: bool,
     quiet: bool,
+    **options: Unpack[HubOptions],
 ) -> None:
     """Say whether the GGUF file FILE, made by whoever with llama.cpp, really comes from SOURCE. Writes nothing.
 
@@ -61,7 +70,8 @@ def command(
     ggufpress audit theirs-IQ2_M.gguf --source TinyLlama-1.1B-Chat-v1.0 --imatrix imatrix.gguf --attest audit.json
     """
     found = read_gguf_set(file)
-    against = resolve(source)
+    options["say"] = None if quiet else say
+    against = resolve(source, **options)
     importance = read_imatrix(imatrix) if imatrix is not None else None
     with ExitStack() as stack:
         total, n = sum(ref.nbytes for ref in found.tensors), len(found.tensors)

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from math import inf, isfinite, isnan
 from pathlib import Path
+from typing import Unpack
 
 import click
 
-from ggufpress.cli.output import human_bytes, print_json, print_table, shared_options, stderr, stdout, table
+from ggufpress.amounts import human_bytes
+from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, stdout, table
 from ggufpress.cli.progress import ByteProgress
+from ggufpress.cli.source_options import hub_options
 from ggufpress.comparison.errors import TensorDifference
 from ggufpress.comparison.report import FileComparison, compare_sources
 from ggufpress.comparison.summary import Group, by_layer, by_role
 from ggufpress.errors import UsageError
 from ggufpress.plots.comparison import comparison_plot, write_plot
 from ggufpress.quant.types import QType
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 WORST = 15
 """Tensors that are listed unless all are asked for."""
@@ -34,6 +37,7 @@ WORST = 15
     help="Also draw the errors by layer and role, and the types.",
 )
 @click.option("--force", is_flag=True, help="Replace a picture that exists.")
+@hub_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @shared_options
 @click.pass_context
@@ -47,6 +51,7 @@ def command(
     threads: int | None,
     as_json: bool,
     quiet: bool,
+    **options: Unpack[HubOptions],
 ) -> None:
     """Compare the GGUF files A and B, or a GGUF file and the checkpoint it was made from: keys, tensors, types, weights.
 
@@ -59,7 +64,8 @@ def command(
     """
     if plot is not None and plot.suffix != ".svg":
         raise UsageError(f"--plot {plot} is no .svg file: pictures are drawn as SVG")
-    sources = resolve(left), resolve(right)
+    options["say"] = None if quiet else say
+    sources = resolve(left, **options), resolve(right, **options)
     with ExitStack() as stack:
         bar = stack.enter_context(ByteProgress("comparing", None, 0)) if not (quiet or as_json) else None
         found = compare_sources(*sources, threads, bar.advance if bar else None)

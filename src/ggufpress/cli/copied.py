@@ -6,7 +6,8 @@ from contextlib import ExitStack
 
 import click
 
-from ggufpress.cli.output import human_bytes, print_json, print_table, stderr, table
+from ggufpress.amounts import human_bytes
+from ggufpress.cli.output import print_json, print_table, stderr, table
 from ggufpress.cli.progress import ByteProgress
 from ggufpress.shards.copying import CopyReport, copy
 from ggufpress.shards.planning import SplitPlan

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stdout, table
+from ggufpress.amounts import human_bytes, human_count
+from ggufpress.cli.output import print_json, print_table, shared_options, stdout, table
 from ggufpress.inspection import Inspection, inspect
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "plan": "say what quantize would do, from headers only",
     "inspect": "show what a GGUF file holds",
     "verify": "check a GGUF file, also against its source",
+    "push": "publish GGUF files on the Hub, with a model card",
     "compare": "say how two GGUF files differ, or a file and its source",
     "audit": "say whether a GGUF file of whatever origin comes from a source",
     "reproduce": "make the file of a manifest again and compare the bytes",
@@ -35,9 +36,11 @@ COMMANDS = {
     "imatrix": "make, merge and show importance matrices",
     "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
+    "login": "save a token of the Hub, with its own library",
+    "whoami": "say who is logged in at the Hub",
     "archs": "list the model classes that can be converted",
 }
-WRITING = ("quantize", "split", "merge", "reproduce")
+WRITING = ("quantize", "push", "split", "merge", "reproduce")
 """Commands that may not have finished when nobody reads what they say any more."""
 INTERRUPTED = 130
 
@@ -90,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: no file was left half-written", err=True)
+        click.echo("interrupted: no half-written file has its final name; run it again to go on", err=True)
         sys.exit(INTERRUPTED)
     except OSError as error:
         # what is no file of ours: standard output on a full disk

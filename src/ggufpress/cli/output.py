@@ -15,8 +15,6 @@ from rich.text import Text
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-UNITS = ("B", "kB", "MB", "GB", "TB")
-
 
 def shared_options(function: Function) -> Function:
     """Add --json and --quiet, which every command has."""
@@ -49,6 +47,11 @@ def _console(stream: Any, *, stderr: bool) -> Console:
     return _Pipe(stderr=stderr, width=width, highlight=False, soft_wrap=False)
 
 
+def say(text: str) -> None:
+    """Tell a person what takes long, on standard error."""
+    stderr().print(f"note: {text}", style="yellow", markup=False)
+
+
 def print_table(made: Table) -> None:
     """Write a table to standard output. One that is wider than the terminal wraps line by line and loses nothing."""
     console = stdout()
@@ -63,24 +66,6 @@ def print_table(made: Table) -> None:
 def print_json(data: Any) -> None:
     """Write `data` as JSON to standard output."""
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-
-
-def human_bytes(count: float) -> str:
-    """A size with three digits: 638 MB. Units are powers of 1000, as on the Hub and on disks."""
-    for unit in UNITS:
-        if count < 999.5 or unit == UNITS[-1]:
-            digits = 0 if unit == "B" or count >= 100 else 1 if count >= 10 else 2
-            return f"{count:.{digits}f} {unit}"
-        count /= 1000
-    raise AssertionError
-
-
-def human_count(count: float) -> str:
-    """A number of weights: 1.10 B."""
-    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if count >= limit:
-            return f"{count / limit:.3g} {unit}"
-    return f"{count:.0f}"
 
 
 def table(

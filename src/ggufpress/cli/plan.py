@@ -8,17 +8,10 @@ from typing import Unpack
 import click
 from rich.table import Table
 
+from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.container_options import container_options
-from ggufpress.cli.output import (
-    human_bytes,
-    human_count,
-    print_json,
-    print_table,
-    shared_options,
-    stderr,
-    stdout,
-    table,
-)
+from ggufpress.cli.fetching import fetching
+from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, stdout, table
 from ggufpress.cli.quantize import about_importance
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
@@ -48,10 +41,14 @@ def command(
 ) -> None:
     """Say what `quantize` would do with SOURCE: every tensor, its type and size. Reads headers, no weights.
 
+    SOURCE is what `quantize` takes. Of a model on the Hub only config, tokenizer and headers are fetched.
+
     \b
+    ggufpress plan TinyLlama/TinyLlama-1.1B-Chat-v1.0
     ggufpress plan TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M
     ggufpress plan TinyLlama-1.1B-Chat-v1.0 --why blk.0.attn_v.weight
     """
+    options["say"] = None if quiet else say
     plan = requested(source, types or None, **options)
     if why:
         explained = explain(plan, why)
@@ -60,7 +57,8 @@ def command(
         else:
             show_why(explained)
     elif as_json:
-        print_json(plan.to_json() | {"footprints": [item.to_json() for item in footprints(plan)]})
+        more = {"footprints": [item.to_json() for item in footprints(plan)], "remote": fetching(plan).to_json()}
+        print_json(plan.to_json() | more)
     elif quiet:
         for file in (file for made in plan.outputs for file in made.files):
             click.echo(f"{file.path}\t{file.file_bytes}")
@@ -108,6 +106,8 @@ def show(plan: Plan) -> None:
     console.print(
         f"reads {human_bytes(plan.model.source_bytes)}, needs {human_bytes(plan.disk_bytes)} of disk", markup=False
     )
+    if line := fetching(plan).line(plan):
+        console.print(line, markup=False)
     talk = stderr()
     for note in plan.model.notes:
         talk.print(f"note: {note}", style="dim", markup=False)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Unpack
 
 import click
 
+from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.container_options import container_options
 from ggufpress.cli.counting import StepProgress
-from ggufpress.cli.output import human_bytes, human_count, print_json, print_table, shared_options, stderr, table
-from ggufpress.cli.progress import WeightProgress
+from ggufpress.cli.fetching import fetching
+from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, table
+from ggufpress.cli.progress import ByteProgress, WeightProgress
+from ggufpress.cli.push_options import PushOptions, push_options, refuse_without_push
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
 from ggufpress.cli.try_ import printable, try_apart
 from ggufpress.errors import UsageError
+from ggufpress.execute.bringing import bring
 from ggufpress.execute.pipeline import MEMORY
 from ggufpress.execute.run import Report, execute
 from ggufpress.imatrix.auto import auto_matrix
@@ -25,6 +29,7 @@ from ggufpress.llama.library import library
 from ggufpress.planning import OutputPlan, Plan
 from ggufpress.planning.request import PlanOptions
 from ggufpress.planning.request import plan as requested
+from ggufpress.source.resolve import HubOptions
 
 MAX_DIGITS = 18
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -55,10 +60,18 @@ class ByteCount(click.ParamType[int]):
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
+@click.option(
+    "--download", is_flag=True, help="Copy a source on the Hub to its cache first; else its weights are streamed."
+)
 @click.option("--manifest", is_flag=True, help="Write FILE.manifest.json beside each file: hashes, types, errors.")
 @click.option(
     "--try", "try_them", is_flag=True, help="Load each file in llama.cpp and let it speak, as `ggufpress try` does."
 )
+@click.option("--push", metavar="ORG/NAME", help="Publish the files in this repository on the Hub.")
+@click.option(
+    "--delete-after-upload", is_flag=True, help="Have one file at a time: publish and remove it, then make the next."
+)
+@push_options
 @shared_options
 def command(
     source: str,
@@ -69,29 +82,80 @@ def command(
     force: bool,
     manifest: bool,
     try_them: bool,
+    push: str | None,
+    delete_after_upload: bool,
+    private: bool | None,
+    create_pr: bool,
+    push_revision: str,
+    yes_i_may: bool,
+    card: bool,
+    base_model: str | None,
+    download: bool,
     as_json: bool,
     quiet: bool,
     **options: Unpack[PlanOptions],
 ) -> None:
-    """Make GGUF files from SOURCE, a checkpoint's folder or a GGUF file, all from one read of the weights.
+    """Make GGUF files from SOURCE, all from one read of the weights.
+
+    SOURCE is a checkpoint's folder, a model on the Hub (ORG/NAME, ORG/NAME@REVISION, hf://, or its page's address) or a GGUF
+    file. A folder or file that exists wins over a model of the same name.
 
     \b
+    ggufpress quantize TinyLlama/TinyLlama-1.1B-Chat-v1.0 -q Q4_K_M
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q IQ2_M --imatrix imatrix.gguf --tensor-type attn_v=q6_k
     """
     if try_them:
+        if push:
+            raise UsageError(
+                "--try and --push do not go together", hint="make the files, try them, then ggufpress push"
+            )
         # a missing llama.cpp is told before the work, not after it
         library()
+    publishing: PushOptions = {
+        "private": private,
+        "create_pr": create_pr,
+        "push_revision": push_revision,
+        "yes_i_may": yes_i_may,
+        "card": card,
+        "base_model": base_model,
+    }
+    refuse_without_push(push, publishing, delete_after_upload)
     talk = not quiet and not as_json
+    options["say"] = say if talk else None
     if calibration is not None and options["imatrix"] != AUTO:
         raise UsageError("--calibration is the text of --imatrix auto, and has no place without it")
     if options["imatrix"] == AUTO:
-        options["imatrix"] = measured(source, calibration, threads, talk)
+        options["imatrix"] = measured(source, calibration, threads, talk, hub_options(options))
         options["imatrix_name"] = options["imatrix_name"] or AUTO
     plan = requested(source, types or None, **options)
     if talk:
         announce(plan)
+    if download:
+        fetched = fetching(plan)
+        with ByteProgress("downloading", fetched.whole_bytes, fetched.n_files) if talk else nullcontext() as bar:
+            bring(plan, (lambda count: bar.advance(count, "")) if bar else lambda _: None)
+    if push:
+        # the Hub's library takes long to import: only for those who ask for it
+        from ggufpress.cli.quantize_and_push import quantize_and_push, split_for_the_hub  # noqa: PLC0415
+
+        quantize_and_push(
+            split_for_the_hub(
+                plan, lambda size: requested(source, types or None, **options | {"split_max_size": size})
+            ),
+            push,
+            publishing,
+            token=options.get("token"),
+            force=force,
+            delete=delete_after_upload,
+            one_read=fetching(plan).n_files > 0,
+            threads=threads,
+            memory=memory,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
     with ExitStack() as stack:
         progress = stack.enter_context(WeightProgress(plan)) if talk else None
         report = execute(
@@ -115,12 +179,17 @@ def command(
         show_tried(tried)
 
 
-def measured(source: str, text: Path | None, threads: int | None, talk: bool) -> Path:
+def hub_options(options: PlanOptions) -> HubOptions:
+    """Those of `options` that say how a source on the Hub is read."""
+    return {"revision": options.get("revision"), "token": options.get("token"), "say": options.get("say")}
+
+
+def measured(source: str, text: Path | None, threads: int | None, talk: bool, hub: HubOptions) -> Path:
     """The importance matrix of --imatrix auto."""
     if not talk:
-        return auto_matrix(source, text, n_threads=threads)
+        return auto_matrix(source, text, n_threads=threads, hub=hub)
     with StepProgress("measuring importance") as progress:
-        return auto_matrix(source, text, n_threads=threads, tell=tell, progress=progress.at)
+        return auto_matrix(source, text, n_threads=threads, tell=tell, progress=progress.at, hub=hub)
 
 
 def tell(text: str) -> None:
@@ -145,6 +214,8 @@ def announce(plan: Plan) -> None:
         f"{plan.model.name}: {plan.model.hf_class or plan.model.arch}, {human_count(plan.model.n_params)} weights -> {made}",
         markup=False,
     )
+    if line := fetching(plan).line(plan):
+        console.print(line, markup=False)
     for note in plan.model.notes:
         console.print(f"note: {note}", style="dim", markup=False)
     for output in plan.outputs:
@@ -170,6 +241,15 @@ def about_importance(output: OutputPlan) -> list[str]:
     return lines
 
 
+def about_unchecked(report: Report) -> list[str]:
+    """What to say of the files whose hash is not known to be right."""
+    if not report.unchecked:
+        return []
+    count, first = len(report.unchecked), report.unchecked[0]
+    what = f"{count} files, the first is {first}" if count > 1 else first
+    return [f"the sha256 was not checked of {what}: it is not read in its own order; --download checks it"]
+
+
 def show(report: Report) -> None:
     """Print the table of results."""
     rows = [
@@ -188,4 +268,6 @@ def show(report: Report) -> None:
     click.echo("\nsha256")
     for file in report.files:
         click.echo(f"{file.sha256}  {file.path}")
+    for line in about_unchecked(report):
+        stderr().print(f"note: {line}", style="yellow", markup=False)
     stderr().print(f"verified and done in {report.seconds:.1f} s", style="green", markup=False)

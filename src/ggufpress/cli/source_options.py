@@ -19,11 +19,24 @@ LAYOUT_HELP = (
 )
 
 
+REVISION_HELP = "Of a source on the Hub: a branch, a tag or a commit.  [default: main]"
+TOKEN_HELP = "Of a source on the Hub: the token to use.  [default: HF_TOKEN, or the saved login]"
 PRE_HELP = "The pre-tokenizer, by llama.cpp's name.  [default: the one that is recognised]"
 
 
+def hub_options(function: Function) -> Function:
+    """Add --revision and --token."""
+    for decorate in (
+        click.option("--token", metavar="TOKEN", help=TOKEN_HELP),
+        click.option("--revision", metavar="REV", help=REVISION_HELP),
+    ):
+        function = decorate(function)
+    return function
+
+
 def source_options(function: Function) -> Function:
-    """Add SOURCE, -q, -o, --via, --layout and --pre."""
+    """Add SOURCE, -q, -o, --via, --layout, --pre, --revision and --token."""
+    function = hub_options(function)
     path = click.Path(path_type=Path)
     layouts, vias = click.Choice(["auto", "convert", "quantize"]), click.Choice(["auto", "f32", "f16", "bf16"])
     for decorate in (

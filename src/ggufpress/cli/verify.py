@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Unpack
 
 import click
 
-from ggufpress.cli.output import print_json, print_table, shared_options, stderr, stdout, table
+from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, stdout, table
+from ggufpress.cli.source_options import hub_options
 from ggufpress.proof.against import Comparison
 from ggufpress.proof.report import VerifyReport, verify_file
 from ggufpress.provenance.manifests import read_manifest
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 
 @click.command("verify")
@@ -21,6 +23,7 @@ from ggufpress.source.resolve import resolve
     type=click.Path(path_type=Path),
     help="Also compare every byte with this manifest's hashes, by tensor.",
 )
+@hub_options
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @shared_options
 @click.pass_context
@@ -32,6 +35,7 @@ def command(
     threads: int | None,
     as_json: bool,
     quiet: bool,
+    **options: Unpack[HubOptions],
 ) -> None:
     """Check the GGUF file FILE: structure, blocks and, with --against, the error of every tensor, worst first.
 
@@ -42,9 +46,10 @@ def command(
     ggufpress verify downloaded-Q4_K_M.gguf --manifest TinyLlama-1.1B-Chat-v1.0-Q4_K_M.gguf.manifest.json
     ggufpress verify TinyLlama-1.1B-Chat-v1.0-Q4_K_M.gguf --against TinyLlama-1.1B-Chat-v1.0
     """
+    options["say"] = None if quiet else say
     report = verify_file(
         file,
-        resolve(against) if against is not None else None,
+        resolve(against, **options) if against is not None else None,
         threads,
         read_manifest(manifest) if manifest is not None else None,
     )

@@ -20,7 +20,8 @@ from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.files import ReadOnlyFile
 from ggufpress.planning import Model, OutputPlan, Plan
 from ggufpress.recipe.clone import spelled_out
-from ggufpress.source.origin import origin
+from ggufpress.source.origin import Origin, origin
+from ggufpress.source.remote import FileRead
 
 FORMAT = 1
 REFERENCE = "llama.cpp of llama-cpp-python 0.3.36, x86-64 without FMA"
@@ -33,22 +34,38 @@ def manifest_path(path: Path) -> Path:
     return path.with_name(path.name + ".manifest.json")
 
 
-def source_files(model: Model) -> list[Path]:
-    """Every file that may have shaped what is made of `model`: the small files of the folder and the shards."""
+def source_files(model: Model) -> dict[str, Path]:
+    """Every file on this disk that may have shaped what is made of `model`: the small files beside the weights and the shards."""
     if model.stored:
-        return sorted(file.path for file in model.stored.files)
+        return {file.path.name: file.path for file in model.stored.files}
+    files: dict[str, Path] = {}
+    if model.small:
+        files = {name: model.small.path(name) for name in model.small.names() if name.endswith(SMALL_FILES)}
     shards = {ref.file for tensor in model.tensors for ref in tensor.sources}
-    return sorted(shards | {path for path in model.root.iterdir() if path.is_file() and path.suffix in SMALL_FILES})
+    return files | {_name_within(model.root, path): path for path in shards if isinstance(path, Path)}
 
 
-def source_hashes(model: Model) -> dict[str, dict[str, Any]]:
-    """Size and sha256 of every one of the `source_files`. Raises CheckpointError where one cannot be read."""
+def source_hashes(model: Model, read: Sequence[FileRead] = ()) -> dict[str, dict[str, Any]]:
+    """Size and sha256 of every file that may have shaped the output: the small files of the folder and the shards.
+
+    Of files that are not on this disk, `read` tells both, and whether the hash is more than what their host says.
+    Raises CheckpointError where one cannot be read.
+    """
     files = source_files(model)
     with ThreadPoolExecutor() as executor:
-        return dict(zip((path.name for path in files), executor.map(_described, files), strict=True))
+        found = dict(zip(files, executor.map(described, files.values()), strict=True))
+    for file in read:
+        found[file.name] = {"bytes": file.nbytes, "sha256": file.sha256} | ({} if file.checked else {"checked": False})
+    return dict(sorted(found.items()))
 
 
-def _described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
+def _name_within(root: Path, path: Path) -> str:
+    """The file's name in the checkpoint's folder; of one that is in a cache, its last folder may be the checkpoint's."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else f"{path.parent.name}/{path.name}"
+
+
+def described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
+    """Size and sha256 of a file on this disk. Raises `error` where it cannot be read."""
     digest = hashlib.sha256()
     buffer = memoryview(bytearray(CHUNK))
     with ReadOnlyFile(path, error) as file:
@@ -82,10 +99,11 @@ def manifest(
         for file, digest in zip(output.files, digests, strict=True)
     ]  # fmt: skip
     one = digests[0] if len(digests) == 1 else None
-    described = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
+    made = output.to_json() | {"path": output.path.name, "sha256": one, "files": files, "tensors": tensors}
     matrix = plan.importance.path if plan.importance else None
     model = plan.model
-    found = origin(model.root)
+    pinned = model.provenance
+    found = Origin(pinned["repository"], pinned["commit"]) if pinned else origin(model.root)
     return {
         "manifest": FORMAT,
         "versions": versions(),
@@ -93,10 +111,10 @@ def manifest(
             "name": model.name, "kind": "gguf" if model.stored else "checkpoint", "class": model.hf_class,
             "repo": found.repo, "revision": found.revision, "files": sources,
         },
-        "imatrix": {"name": matrix.name, **_described(matrix, ImatrixError)} if matrix else None,
+        "imatrix": {"name": matrix.name, **described(matrix, ImatrixError)} if matrix else None,
         "request": {"pre": plan.pre, "imatrix_name": plan.imatrix_name, **plan.wanted.to_json()},
         "resolved_recipe": resolved_recipe(plan, output),
-        "output": described,
+        "output": made,
     }  # fmt: skip
 
 
@@ -116,10 +134,17 @@ def resolved_recipe(plan: Plan, output: OutputPlan) -> dict[str, Any] | None:
 
 
 def write_manifests(
-    plan: Plan, written: Sequence[Mapping[str, WrittenTensor]], digests: Sequence[Sequence[str]], stack: ExitStack
+    plan: Plan,
+    written: Sequence[Mapping[str, WrittenTensor]],
+    digests: Sequence[Sequence[str]],
+    stack: ExitStack,
+    read: Sequence[FileRead] = (),
 ) -> list[PartFile]:
-    """Write the manifest of every output of `plan`, complete but for the final name; `stack` removes what gets none."""
-    sources = source_hashes(plan.model)
+    """Write the manifest of every output of `plan`, complete but for the final name; `stack` removes what gets none.
+
+    `read` are the files of the source that are not on this disk.
+    """
+    sources = source_hashes(plan.model, read)
     parts = []
     for output, tensors, digest in zip(plan.outputs, written, digests, strict=True):
         data = (json.dumps(manifest(plan, output, tensors, digest, sources), indent=1) + "\n").encode()

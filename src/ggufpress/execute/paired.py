@@ -93,6 +93,9 @@ class PairedReader:
 
         for tensor, ref, qtype in pairs:
             for slab in islice(slabs(tensor, WEIGHTS), 1 if only_first else None):
+                for piece in slab.pieces:
+                    if piece.ref:
+                        self.source.advise(piece.ref, piece.start, piece.nbytes)
                 nbytes = qtype.row_bytes(slab.elements)
                 running.append((tensor, nbytes, self._pool.submit(self._one, tensor, ref, qtype, slab, work)))
                 if len(running) > 4 * self._threads:

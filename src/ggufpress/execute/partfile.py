@@ -20,14 +20,17 @@ OTHER_FILES = 200
 class PartFile:
     """`final`.part, open for writing at any offset by any thread. Leaving the `with` block without commit removes it.
 
+    With `keep` it is opened with what a run before left in it, and stays where it is not committed.
+
     Raises OutputError where `final` exists and not `force`, where the folder cannot be written, or where another process
     is writing the same file.
     """
 
-    def __init__(self, final: Path, size: int, *, force: bool = False) -> None:
+    def __init__(self, final: Path, size: int, *, force: bool = False, keep: bool = False) -> None:
         self.final = final
         self.path = final.with_name(final.name + ".part")
         self.size = size
+        self.keep = keep
         self._force = force
         self._committed = False
         if final.is_dir():
@@ -46,7 +49,8 @@ class PartFile:
         except OSError:
             # some network file systems have no locks: then two runs are not told apart
             pass
-        os.ftruncate(self.fd, 0)
+        if not keep:
+            self.clear()
 
     def __enter__(self) -> PartFile:
         return self
@@ -55,6 +59,10 @@ class PartFile:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def clear(self) -> None:
+        """Drop what is in it."""
+        os.ftruncate(self.fd, 0)
 
     def reserve(self) -> None:
         """Take the disk space of the whole file. Raises SpaceError where there is not enough."""
@@ -99,10 +107,10 @@ class PartFile:
             raise self._failed(error) from error
 
     def close(self) -> None:
-        """Close the file; remove it where it was not committed."""
+        """Close the file; remove it where it was neither committed nor is to be kept."""
         if self.fd < 0:
             return
-        if not self._committed:
+        if not self._committed and not self.keep:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
         os.close(self.fd)

@@ -11,10 +11,11 @@ import os
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from math import sqrt
+from pathlib import Path
 
 from ggufpress.errors import CheckpointError, GgufError, InputError
 from ggufpress.execute.converting import convert, loaded, squared_error
@@ -27,19 +28,23 @@ from ggufpress.imatrix.matrix import ImportanceData
 from ggufpress.mapping import Derived
 from ggufpress.planning import Plan, PlannedTensor
 from ggufpress.source.reading import TensorReader
+from ggufpress.source.remote import FileRead
 
 MEMORY = 256 << 20
 """Default budget for buffers, in bytes."""
 SLAB_BYTES = 4 << 20
 """Buffers of one slab: small enough to stay in the outer caches, large enough that a system call does not matter."""
 READ_AHEAD = 8
-"""Slabs that the kernel is asked to read before a thread needs them."""
+"""Slabs that the kernel is asked to read before a thread needs them; more where bytes come from far away."""
 
 Progress = Callable[[int, str], None]
 """Called with bytes of source just read and the name of the tensor; from any thread, one call at a time."""
 
-Finished = Callable[[int, str, str], None]
-"""Called with the number of an output, the name of one of its tensors and the sha256 of the tensor's bytes."""
+Finished = Callable[[int, "WrittenTensor"], None]
+"""Called with the number of an output and what was computed for one of its tensors, when all of its bytes are written."""
+
+Sources = Callable[[Sequence[FileRead]], None]
+"""Called with what became of files that are not on this disk: when some were read whole, and once all weights were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,14 @@ class _Job:
         numbers = 4 if self.unpacked else 0
         return load_bytes(self.tensor) + numbers + sum(target.planned.qtype.bpw / 8 for target in self.targets)
 
+    def results(self, measured: bool) -> Iterator[tuple[_Target, WrittenTensor]]:
+        """What was computed for each target, once all slabs are."""
+        for number, (target, digest) in enumerate(zip(self.targets, self.hashes.digests(), strict=True)):
+            total = sum(self.errors[index][number] for index in sorted(self.errors))
+            # the last digits depend on where the slabs are cut
+            rmse = float(f"{sqrt(total / self.tensor.n_params):.7e}") if measured else None
+            yield target, WrittenTensor(self.tensor.name, digest, rmse)
+
     @property
     def wanted(self) -> int:
         """Buffer bytes that a slab should have."""
@@ -96,32 +109,35 @@ def stream(
     memory: int = MEMORY,
     measure: bool = False,
     progress: Progress | None = None,
-    finished: Finished = lambda output, name, sha256: None,
+    finished: Finished = lambda output, tensor: None,
+    sources: Sources = lambda _: None,
+    done: Sequence[Mapping[str, WrittenTensor]] = (),
 ) -> list[dict[str, WrittenTensor]]:
     """Write the tensors of every output of `plan` into `parts`; returns what was computed, by output and name.
 
     `parts` are the files of each output, in the order of `plan.outputs`. `memory` bounds the buffers, in bytes. `measure`
-    also computes the error of each tensor. `finished` is told when all bytes of a tensor are written. Raises InputError
-    where `memory` is too small for a row, WeightError for weights that are not finite, CheckpointError, GgufError and
-    OutputError for failing files.
+    also computes the error of each tensor. `finished` is told when all bytes of a tensor are written, `sources` what was
+    read from elsewhere. `done` are tensors by output that are in `parts` already: those that all outputs have are left out.
+    Raises InputError where `memory` is too small for a row, WeightError for weights that are not
+    finite, and OutputError, CheckpointError, GgufError or HubError for files that fail.
     """
     threads = threads or len(os.sched_getaffinity(0))
-    jobs = _jobs(plan, parts)
+    written = [dict(tensors) for tensors in done] or [{} for _ in plan.outputs]
+    jobs = [job for job in _jobs(plan, parts) if not all(job.tensor.name in tensors for tensors in written)]
+    if not jobs:
+        return written
     slot_bytes, n_slots = _slots(jobs, memory, threads)
     from_gguf = plan.model.stored is not None
     with ExitStack() as stack:
         reader = stack.enter_context(TensorReader(error=GgufError if from_gguf else CheckpointError))
         importance = stack.enter_context(ImportanceData(plan.importance)) if plan.importance else None
         jobs = [replace(job, tensor=measured(reader, job.tensor)) for job in jobs]
-        run = _Run(jobs, reader, importance, slot_bytes, n_slots, measure, from_gguf, progress, finished)
+        run = _Run(jobs, reader, importance, slot_bytes, n_slots, measure, from_gguf, progress, finished, sources)
         run.work(min(threads, n_slots))
-    written: list[dict[str, WrittenTensor]] = [{} for _ in plan.outputs]
+        sources(reader.finish())
     for job in jobs:
-        for number, (target, digest) in enumerate(zip(job.targets, job.hashes.digests(), strict=True)):
-            total = sum(job.errors[index][number] for index in sorted(job.errors))
-            # the last digits depend on where the slabs are cut
-            rmse = float(f"{sqrt(total / job.tensor.n_params):.7e}") if measure else None
-            written[target.output][job.tensor.name] = WrittenTensor(job.tensor.name, digest, rmse)
+        for target, tensor in job.results(measure):
+            written[target.output][tensor.name] = tensor
     return written
 
 
@@ -133,8 +149,20 @@ def _jobs(plan: Plan, parts: Sequence[Sequence[PartFile]]) -> list[_Job]:
                 targets[planned.name].append(_Target(number, part, planned, len(file.header) + planned.offset))
     return [
         _Job(tensor, tuple(targets[tensor.name]), OrderedHashes(len(targets[tensor.name])))
-        for tensor in plan.model.tensors
+        for tensor in in_reading_order(plan.model.tensors)
     ]
+
+
+def in_reading_order(tensors: Sequence[Derived]) -> list[Derived]:
+    """The tensors as they are best read: as they are from this disk, and in the order of the files from elsewhere.
+
+    What arrives in a file's own order can be hashed as it arrives.
+    """
+    files = {file: number for number, file in enumerate(dict.fromkeys(r.file for t in tensors for r in t.sources))}
+    if all(isinstance(file, Path) for file in files):
+        return list(tensors)
+    places = {t.name: min(((files[r.file], r.offset) for r in t.sources), default=(-1, 0)) for t in tensors}
+    return sorted(tensors, key=lambda tensor: places[tensor.name])
 
 
 def _slots(jobs: Sequence[_Job], memory: int, threads: int) -> tuple[int, int]:
@@ -165,6 +193,7 @@ class _Run:
         checked: bool,
         progress: Progress | None,
         finished: Finished,
+        sources: Sources,
     ) -> None:
         self._reader = reader
         self._importance = importance
@@ -172,6 +201,7 @@ class _Run:
         self._measure = measure
         self._progress = progress
         self._finished = finished
+        self._sources = sources
         self._slot_bytes = slot_bytes
         self._slots: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         for _ in range(n_slots):
@@ -191,6 +221,9 @@ class _Run:
             for worker in workers:
                 while worker.is_alive():
                     worker.join(0.2)
+        except BaseException:
+            self._reader.stop()
+            raise
         finally:
             self._stop.set()
             for worker in workers:
@@ -200,14 +233,18 @@ class _Run:
 
     def _dealing(self, jobs: Sequence[_Job]) -> Iterator[tuple[_Job, Slab]]:
         ahead: deque[tuple[_Job, Slab]] = deque()
+        waiting = 0
         for job in jobs:
             for slab in slabs(job.tensor, int((min(self._slot_bytes, job.wanted) - MARGIN) / job.weight_bytes)):
                 for piece in slab.pieces:
                     if piece.ref:
                         self._reader.advise(piece.ref, piece.start, piece.nbytes)
                 ahead.append((job, slab))
-                if len(ahead) > READ_AHEAD:
-                    yield ahead.popleft()
+                waiting += _stored_bytes(slab)
+                while len(ahead) > READ_AHEAD and waiting > self._reader.ahead:
+                    first = ahead.popleft()
+                    waiting -= _stored_bytes(first[1])
+                    yield first
         yield from ahead
 
     def _loop(self) -> None:
@@ -223,6 +260,7 @@ class _Run:
         except BaseException as error:
             self._failed.append(error)
             self._stop.set()
+            self._reader.stop()
 
     def _take_slot(self) -> bytearray | None:
         while not self._stop.is_set():
@@ -246,8 +284,13 @@ class _Run:
         if self._measure:
             job.errors[slab.index] = errors
         if job.hashes.add(slab.index, slab.is_last, outputs, lambda: self._slots.put(slot)):
-            for target, digest in zip(job.targets, job.hashes.digests(), strict=True):
-                self._finished(target.output, job.tensor.name, digest)
+            for target, tensor in job.results(self._measure):
+                self._finished(target.output, tensor)
+            self._sources(self._reader.checked())
         if self._progress:
             with self._progress_lock:
-                self._progress(sum(piece.nbytes for piece in slab.pieces), job.tensor.name)
+                self._progress(_stored_bytes(slab), job.tensor.name)
+
+
+def _stored_bytes(slab: Slab) -> int:
+    return sum(piece.nbytes for piece in slab.pieces)

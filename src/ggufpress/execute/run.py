@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ggufpress.errors import OutputError, UsageError
-from ggufpress.execute.manifest import manifest_path, write_manifests
+from ggufpress.errors import ImatrixError, InputError, OutputError, RepositoryError, UsageError, VerifyError
+from ggufpress.execute.bringing import remote_files
+from ggufpress.execute.journal import Finished, Journal, identity
+from ggufpress.execute.manifest import described, manifest_path, write_manifests
 from ggufpress.execute.partfile import PartFile, allow_open_files, check_space, commit_together
-from ggufpress.execute.pipeline import MEMORY, Progress, stream
+from ggufpress.execute.pipeline import MEMORY, Progress, WrittenTensor, stream
 from ggufpress.execute.recheck import ReadBack
 from ggufpress.execute.writeback import Writeback
 from ggufpress.gguf.placed import PlacedFile
 from ggufpress.planning import OutputPlan, Plan, PlannedTensor
 from ggufpress.quant.isa import isa_in_use
+from ggufpress.source.remote import FileRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,22 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run made, and how long it took in seconds."""
+    """What a run made, and how long it took in seconds.
+
+    `unchecked` are the files of a source elsewhere whose hash could not be checked, as they were read in another order.
+    """
 
     files: tuple[WrittenFile, ...]
     seconds: float
+    unchecked: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for `--json`."""
-        return {"files": [file.to_json() for file in self.files], "seconds": round(self.seconds, 3)}
+        return {
+            "files": [file.to_json() for file in self.files],
+            "seconds": round(self.seconds, 3),
+            "unchecked": list(self.unchecked),
+        }
 
 
 def execute(
@@ -67,10 +78,13 @@ def execute(
     manifest: bool = False,
     progress: Progress | None = None,
     stage: Callable[[str], None] | None = None,
+    resume: bool | None = None,
 ) -> Report:
     """Make the files of `plan`. Each appears under its name only when it is complete and was read back without a fault.
 
-    On any error, and on KeyboardInterrupt, nothing is left behind. `stage` is told what happens after the last weight.
+    With `resume`, by default where weights come from elsewhere, what is finished stays as NAME.part when the run is cut off,
+    and the same run again goes on from there. Otherwise, and where something is wrong with the source or a file, nothing is
+    left behind. `stage` is told what happens after the last weight.
     Raises OutputError where a file exists and not `force`, SpaceError, CheckpointError, WeightError or VerifyError.
     """
     if threads is not None and threads < 1:
@@ -78,19 +92,26 @@ def execute(
     isa_in_use()
     started = time.perf_counter()
     tell = stage or (lambda _: None)
+    read: dict[str, FileRead] = {}
     with ExitStack() as stack:
         for output in plan.outputs:
             _make_folder(output.path.parent, stack)
         files = [file for output in plan.outputs for file in output.files]
         allow_open_files(len(files))
+        keep = bool(remote_files(plan)) if resume is None else resume
         parts = [
-            [stack.enter_context(PartFile(file.path, file.file_bytes, force=force)) for file in output.files]
+            [stack.enter_context(PartFile(file.path, file.file_bytes, force=force, keep=keep)) for file in output.files]
             for output in plan.outputs
         ]
+        journals = (
+            [Journal(*made) for made in zip(plan.outputs, parts, _names(plan, manifest), strict=True)] if keep else []
+        )
+        stack.enter_context(_left_or_removed(journals, [part for of_output in parts for part in of_output]))
         every = [part for of_output in parts for part in of_output]
         if manifest and not force:
             for output in plan.outputs:
                 _refuse_to_replace(manifest_path(output.path))
+        done = [journal.begin() for journal in journals]
         check_space(every)
         for part, file in zip(every, files, strict=True):
             part.reserve()
@@ -102,7 +123,28 @@ def execute(
         with ExitStack() as checking:
             for check in checks:
                 checking.enter_context(check)
+            skipped = _in_all(done)
+            for number, finished in enumerate(done):
+                for name in skipped:
+                    checks[number].finished(name, finished.tensors[name].sha256)
+            if progress and skipped:
+                _count(plan, skipped, progress)
+
+            def tensor_finished(number: int, tensor: WrittenTensor) -> None:
+                checks[number].finished(tensor.name, tensor.sha256)
+                for journal in journals[number : number + 1]:
+                    journal.tensor(tensor)
+
+            def files_read(files: Sequence[FileRead]) -> None:
+                read.update({file.name: file for file in files})
+                for journal in journals:
+                    for file in files:
+                        if file.checked:
+                            journal.file(file)
+
             with Writeback(every):
+                for finished in done:
+                    read.update(finished.files)
                 written = stream(
                     plan,
                     parts,
@@ -110,22 +152,63 @@ def execute(
                     memory=memory,
                     measure=manifest,
                     progress=progress,
-                    finished=lambda number, name, sha256: checks[number].finished(name, sha256),
+                    finished=tensor_finished,
+                    sources=files_read,
+                    done=[{name: finished.tensors[name] for name in skipped} for finished in done],
                 )
             tell("writing to disk")
             with ThreadPoolExecutor(thread_name_prefix="sync") as executor:
                 list(executor.map(PartFile.sync, every))
             tell("reading back")
             digests = [check.result() for check in checks]
-        manifests = write_manifests(plan, written, digests, stack) if manifest else []
+        manifests = write_manifests(plan, written, digests, stack, list(read.values())) if manifest else []
         commit_together([*every, *manifests])
+        for journal in journals:
+            journal.remove()
         stack.pop_all().close()
     made = tuple(
         _written(plan, output, file, digest, manifest)
         for output, of_output in zip(plan.outputs, digests, strict=True)
         for file, digest in zip(output.files, of_output, strict=True)
     )
-    return Report(made, time.perf_counter() - started)
+    unchecked = tuple(file.name for file in read.values() if not file.checked)
+    return Report(made, time.perf_counter() - started, unchecked)
+
+
+def _names(plan: Plan, measured: bool) -> list[str]:
+    """What is being made, for each output."""
+    matrix = described(plan.importance.path, ImatrixError)["sha256"] if plan.importance else None
+    return [identity(plan, output, measured, matrix) for output in plan.outputs]
+
+
+def _in_all(done: Sequence[Finished]) -> list[str]:
+    """The tensors that every output has."""
+    return [name for name in done[0].tensors if all(name in other.tensors for other in done)] if done else []
+
+
+def _count(plan: Plan, skipped: Container[str], progress: Progress) -> None:
+    for tensor in plan.model.tensors:
+        if tensor.name in skipped:
+            progress(sum(ref.nbytes for ref in tensor.sources), tensor.name)
+
+
+@contextmanager
+def _left_or_removed(journals: Sequence[Journal], parts: Sequence[PartFile]) -> Iterator[None]:
+    """Leave part files and journals where the run is cut off, and nothing where it would fail again."""
+    try:
+        yield
+    except RepositoryError:
+        # who was let in before may be again
+        raise
+    except (InputError, OutputError, UsageError, VerifyError):
+        for part in parts:
+            part.keep = False
+        for journal in journals:
+            journal.remove()
+        raise
+    finally:
+        for journal in journals:
+            journal.close()
 
 
 def _written(

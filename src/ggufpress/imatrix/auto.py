@@ -15,7 +15,7 @@ from ggufpress.imatrix.make import Progress, Settings, make_matrix, partial_path
 from ggufpress.imatrix.sums import gguf_bytes
 from ggufpress.llama.runnable import runnable
 from ggufpress.quality.chunks import read_text
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 from ggufpress.texts import CALIBRATION
 
 
@@ -27,6 +27,7 @@ def auto_matrix(
     work: Path | None = None,
     tell: Callable[[str], None] | None = None,
     progress: Progress | None = None,
+    hub: HubOptions | None = None,
 ) -> Path:
     """The path of the importance matrix of `source` for `text`, by default the bundled one; made where there is none yet.
 
@@ -34,7 +35,7 @@ def auto_matrix(
     """
     say = tell or (lambda _: None)
     data = read_text(text or CALIBRATION)
-    path = cache() / f"{_key(source, data)}.gguf"
+    path = cache() / f"{_key(source, hub, data)}.gguf"
     if path.exists():
         say(f"the importance matrix was made before: {path}")
         return path
@@ -44,7 +45,7 @@ def auto_matrix(
         raise OutputError(f"the folder {path.parent} cannot be made: {reason(error)}") from error
     partial = partial_path(path)
     say(f"an importance matrix is made of {text or 'the bundled calibration.txt'}, and kept as {path}")
-    with runnable(source, work, say) as file:
+    with runnable(source, work, say, hub) as file:
         made = make_matrix(
             file, data, (text or CALIBRATION).name, partial, settings=Settings(n_threads=n_threads), progress=progress
         )
@@ -62,9 +63,10 @@ def cache() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "ggufpress" / "imatrix"
 
 
-def _key(source: str, text: bytes) -> str:
-    """A name that changes with the text and with any file of weights."""
-    found = resolve(source)
-    refs = found.tensors if isinstance(found, GgufSet) else found.tensors.values()
-    stamps = sorted({(str(ref.file.resolve()), ref.stamp.size, ref.stamp.mtime_ns) for ref in refs if ref.stamp})
-    return hashlib.sha256(repr(stamps).encode() + text).hexdigest()[:32]
+def _key(source: str, hub: HubOptions | None, text: bytes) -> str:
+    """A name that changes with the text, with any file of weights, and with the commit of a model on the Hub."""
+    found = resolve(source, **(hub or {}))
+    refs = found.tensors if isinstance(found, GgufSet) else tuple(found.tensors.values())
+    origin = {} if isinstance(found, GgufSet) else found.provenance
+    stamps = {(str(ref.file.resolve() if isinstance(ref.file, Path) else ref.file), repr(ref.stamp)) for ref in refs}
+    return hashlib.sha256(repr((sorted(stamps), sorted(origin.items()))).encode() + text).hexdigest()[:32]

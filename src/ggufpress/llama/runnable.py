@@ -11,17 +11,19 @@ from ggufpress.execute.run import execute
 from ggufpress.gguf.shards import GgufSet
 from ggufpress.planning import build_plan
 from ggufpress.recipe.presets import AUTO
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 
 @contextmanager
-def runnable(source: str, work: Path | None, tell: Callable[[str], None]) -> Iterator[Path]:
+def runnable(
+    source: str, work: Path | None, tell: Callable[[str], None], hub: HubOptions | None = None
+) -> Iterator[Path]:
     """The file to load for `source`. A checkpoint is converted, in its own precision, into a folder in `work`, by default
     the system's for temporary files, and the file removed afterwards; `tell` is told so.
 
     Raises what resolving, planning and executing raise: SpaceError where the disk has no room.
     """
-    found = resolve(source)
+    found = resolve(source, **(hub or {}))
     if isinstance(found, GgufSet):
         yield found.path
         return

@@ -65,7 +65,7 @@ def _front_matter(checkpoint: Checkpoint) -> str | None:
     if not checkpoint.has(CARD):
         return None
     path = checkpoint.root / CARD
-    if (size := path.stat().st_size) > MAX_CARD_BYTES:
+    if (size := checkpoint.small.path(CARD).stat().st_size) > MAX_CARD_BYTES:
         raise CheckpointError(f"{path} has {size} bytes, more than a model card may have")
     lines = checkpoint.read_text(CARD).splitlines()
     if not lines or lines[0] != "---":

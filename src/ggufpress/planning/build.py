@@ -43,6 +43,7 @@ class Plan:
         model = self.model
         return {
             "source": str(model.root),
+            **model.provenance,
             "class": model.hf_class,
             "architecture": model.arch,
             "layers": model.facts.n_layer,

@@ -20,6 +20,7 @@ from ggufpress.planning.model import Model
 from ggufpress.planning.planned_tensor import PlannedTensor
 from ggufpress.shards.division import divide
 from ggufpress.shards.planning import shard_metadata
+from ggufpress.source.remote import File
 
 
 def planned_files(
@@ -75,7 +76,7 @@ def _kept(
 
 def _by_source(stored: GgufSet, tensors: Sequence[PlannedTensor]) -> list[list[PlannedTensor]]:
     """The tensors of each shard of the source, up to the last that has some."""
-    number = {file.path: number for number, file in enumerate(stored.files)}
+    number: dict[File, int] = {file.path: number for number, file in enumerate(stored.files)}
     parts: list[list[PlannedTensor]] = [[] for _ in stored.files]
     for tensor in tensors:
         parts[number[tensor.source.sources[0].file]].append(tensor)

@@ -22,6 +22,7 @@ from ggufpress.recipe import converter_type
 from ggufpress.recipe.mixture import ModelFacts
 from ggufpress.recipe.presets import BY_NAME, Preset
 from ggufpress.source.checkpoint import Checkpoint
+from ggufpress.source.remote import SmallFiles
 from ggufpress.vocab import Vocab, read_vocab
 
 QUANTIZATION_VERSION = "general.quantization_version"
@@ -36,7 +37,8 @@ class Model:
     there. `tensors` are in the order in which the converter writes them, `dropped` those left out on purpose, as (name,
     reason). `own_type` is the precision that the source itself has.
 
-    Of a GGUF file `stored` are the files, `hf_class` is None, `tensors` are in file order and have the types they have,
+    Of a checkpoint `small` are the files beside the weights, and `provenance` says where it comes from, where that is no
+    folder. Of a GGUF file `stored` are the files, `hf_class` is None, `tensors` are in file order and have the types they have,
     and `file_type` is the number of the file's type. Where the model was changed, `overrides` are the keys that were
     set, `layers_left` is the number of layers after some were pruned, and `origins` tells by name what a tensor was
     called before.
@@ -56,6 +58,8 @@ class Model:
     overrides: tuple[tuple[str, Value], ...] = ()
     layers_left: int | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    small: SmallFiles | None = None
+    provenance: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def arch(self) -> str:
@@ -138,6 +142,8 @@ def read_model(checkpoint: Checkpoint, *, pre: str | None = None) -> Model:
         own_type=detected_preset(checkpoint, {name for name, _ in tensors.dropped}),
         vocab=vocab,
         notes=_notes(checkpoint, tensors, vocab),
+        small=checkpoint.small,
+        provenance=checkpoint.provenance,
     )
 
 

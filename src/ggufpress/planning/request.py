@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Unpack
@@ -12,10 +12,10 @@ from ggufpress.imatrix.read import AUTO, read_imatrix
 from ggufpress.planning.build import Plan, build_plan
 from ggufpress.planning.container import container
 from ggufpress.recipe.options import RecipeOptions, recipe_of
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 
-class PlanOptions(RecipeOptions, total=False):
+class PlanOptions(RecipeOptions, HubOptions, total=False):
     """The options of `plan`, for those who hand them on."""
 
     output: str | PathLike[str] | None
@@ -48,11 +48,15 @@ def plan(
     split_max_tensors: int | None = None,
     imatrix: str | PathLike[str] | None = None,
     imatrix_name: str | None = None,
+    revision: str | None = None,
+    token: str | None = None,
+    say: Callable[[str], None] | None = None,
     **options: Unpack[RecipeOptions],
 ) -> Plan:
     """Say what `quantize` would do with `source`, from headers only.
 
-    source: a folder with a Hugging Face checkpoint, or a GGUF file, also any shard of a set.
+    source: a folder with a Hugging Face checkpoint, a model on the Hub ("org/name", "org/name@revision", hf:// or its page's
+    address), or a GGUF file, also any shard of a set.
     types: presets such as "Q4_K_M", or "AUTO"; by default the recipe's, or Q4_K_M.
     output: a .gguf path (one type) or a folder. via: auto, f32, f16 or bf16: the rounding of llama-quantize's input file.
     layout: auto, convert or quantize: the order of keys and tensors.
@@ -60,6 +64,8 @@ def plan(
     allow_requantize: quantize what a GGUF source has quantized already. prune_layers: layers to leave out, as numbers or
     "3,7". override_kv: keys to set, as "KEY=TYPE:VALUE". keep_split: shards as the source has them. split_max_size, in
     bytes or such as "2G", and split_max_tensors: shards of that size.
+    revision, token: which state of a model on the Hub, and with whose right; by default main and the saved login. say: told
+    in a sentence what takes long there.
     imatrix: an importance matrix in llama-imatrix's format. imatrix_name: what the files say in the place of its path.
     options: recipe, tensor_types, tensor_type_files, token_embedding_type, output_tensor_type, pure, leave_output_tensor,
     no_fallback, include_weights, exclude_weights, on_missing: the options of `ggufpress quantize` of these names.
@@ -81,7 +87,7 @@ def plan(
         split_max_tensors=split_max_tensors,
     )
     return build_plan(
-        resolve(source),
+        resolve(source, revision=revision, token=token, say=say),
         types,
         output=Path(output) if output is not None else None,
         via=via,

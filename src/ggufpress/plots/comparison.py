@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf, isnan
 from pathlib import Path
 
+from ggufpress.amounts import human_bytes
 from ggufpress.comparison.errors import TensorDifference
 from ggufpress.comparison.report import FileComparison
 from ggufpress.comparison.sides import Side, tensor_bytes
@@ -59,7 +60,7 @@ def type_bars(left: Side, right: Side) -> Bars:
         for side in (left, right):
             own = [tensor for tensor in side.tensors if tensor.dtype is qtype]
             nbytes = sum(map(tensor_bytes, own))
-            values.append((float(nbytes), f"{_size(nbytes)}, {len(own)} tensor{'s' if len(own) > 1 else ''}"))
+            values.append((float(nbytes), f"{human_bytes(nbytes)}, {len(own)} tensor{'s' if len(own) > 1 else ''}"))
         if any(size for size, _ in values):
             rows.append((qtype.name, values))
     return Bars([_name(left), _name(right)], rows)
@@ -82,11 +83,3 @@ def _about(tensor: TensorDifference) -> str:
 def _name(side: Side) -> str:
     name = side.name
     return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 3]}..."
-
-
-def _size(nbytes: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if nbytes < 999.5:
-            return f"{nbytes:.3g} {unit}"
-        nbytes /= 1000
-    return f"{nbytes:.3g} GB"

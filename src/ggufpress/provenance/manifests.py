@@ -20,11 +20,14 @@ MAX_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """A file as a manifest lists it. The header is what stands before its tensors; None for files of the source."""
+    """A file as a manifest lists it. The header is what stands before its tensors; None for files of the source.
+
+    `sha256` is None for a file of the Hub that has none there and was not read whole.
+    """
 
     name: str
     nbytes: int
-    sha256: str
+    sha256: str | None
     header_bytes: int | None = None
     header_sha256: str | None = None
 
@@ -158,7 +161,7 @@ def _file_name(table: _Table, key: str) -> str:
 
 
 def _listed(name: str, table: _Table) -> ListedFile:
-    return ListedFile(name, table.count("bytes"), table.get("sha256", str))
+    return ListedFile(name, table.count("bytes"), table.maybe("sha256", str))
 
 
 def _output_file(table: _Table) -> ListedFile:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Unpack
 
 from ggufpress.errors import ImatrixError, UsageError
 from ggufpress.execute.pipeline import MEMORY, Progress
@@ -18,7 +18,7 @@ from ggufpress.planning.container import container
 from ggufpress.provenance.hashing import file_sha256
 from ggufpress.provenance.manifests import Manifest, read_manifest
 from ggufpress.source.checkpoint import Checkpoint
-from ggufpress.source.resolve import resolve
+from ggufpress.source.resolve import HubOptions, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,9 @@ class Reproduction:
         }  # fmt: skip
 
 
-def plan_again(manifest: Manifest, source: Path, imatrix: Path | None, output: Path) -> Plan:
+def plan_again(
+    manifest: Manifest, source: str | Path, imatrix: Path | None, output: Path, **options: Unpack[HubOptions]
+) -> Plan:
     """The plan that the manifest was made by, for the model at `source`. Raises what planning raises.
 
     The model is called what it was called then, whatever its folder is called now.
@@ -60,7 +62,7 @@ def plan_again(manifest: Manifest, source: Path, imatrix: Path | None, output: P
             f"{manifest.path} was made with the importance matrix {manifest.imatrix.name}",
             hint="give it with --imatrix",
         )
-    found = resolve(source)
+    found = resolve(source, **options)
     if isinstance(found, Checkpoint):
         found = replace(found, called=manifest.source_name)
     asked = manifest.request
@@ -91,12 +93,10 @@ def find_source(manifest: Manifest) -> Path:
         for name in names:
             if (folder / name).exists():
                 return folder / name
-    where = (
-        f"hf download {manifest.repo} --revision {manifest.revision} --local-dir {names[0]}" if manifest.repo else ""
-    )
+    known = f"{manifest.repo}@{manifest.revision}" if manifest.repo and manifest.revision else ""
     raise UsageError(
         f"the source {names[0]} is neither here nor beside {manifest.path}",
-        hint="give it with --source" + (f"; to get it: {where}" if where else ""),
+        hint="give it with --source" + (f"; it was --source {known}" if known else ""),
     )
 
 
@@ -110,7 +110,7 @@ def find_imatrix(manifest: Manifest) -> Path | None:
 
 def reproduce_file(
     path: Path,
-    source: Path | None = None,
+    source: str | Path | None = None,
     imatrix: Path | None = None,
     output: Path | None = None,
     *,
@@ -118,6 +118,7 @@ def reproduce_file(
     threads: int | None = None,
     memory: int = MEMORY,
     progress: Progress | None = None,
+    **options: Unpack[HubOptions],
 ) -> Reproduction:
     """Make the file of the manifest at `path` again and say whether it has the same bytes.
 
@@ -131,7 +132,7 @@ def reproduce_file(
         if place is None:
             folder = stack.enter_context(TemporaryDirectory(prefix=".reproduce-", dir=path.parent))
             place = Path(folder) / "again.gguf"
-        plan = plan_again(manifest, source, imatrix, place)
+        plan = plan_again(manifest, source, imatrix, place, **options)
         report = execute(plan, force=force, threads=threads, memory=memory, manifest=True, progress=progress)
         made = report.files[0].manifest
         assert made is not None
@@ -172,7 +173,7 @@ def _causes(old: Manifest, new: Manifest, imatrix: Path | None) -> Iterator[str]
     for file in old.source_files:
         if file.name not in ours:
             yield f"{file.name} of the source is missing"
-        elif ours[file.name].sha256 != file.sha256:
+        elif file.sha256 and ours[file.name].sha256 not in (None, file.sha256):
             yield f"{file.name} of the source has another sha256"
     known = {file.name for file in old.source_files}
     for name in ours:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ggufpress.errors import CheckpointError
 from ggufpress.files import FileStamp, ReadOnlyFile
+from ggufpress.source.remote import File, Folder, SmallFiles
 
 MAX_TEXT_BYTES = 128 << 20
 """The largest small file that is read as a whole: four times the largest tokenizer.json."""
@@ -26,7 +27,7 @@ class TensorRef:
     name: str
     dtype: str
     shape: tuple[int, ...]
-    file: Path
+    file: File
     offset: int
     nbytes: int
     stamp: FileStamp | None = field(default=None, compare=False, repr=False)
@@ -34,15 +35,24 @@ class TensorRef:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint folder. `tensors` are in the reference's order: shards by name, then tensors by name.
+    """A checkpoint. `tensors` are in the reference's order: shards by name, then tensors by name.
 
-    `called` is a name that takes the place of the folder's.
+    `root` is the folder's path, or the id of a repository. `elsewhere` are the small files of one that is no folder on
+    this disk, and `provenance` says where it comes from, in words for the manifest. `called` is a name that takes the
+    place of the folder's.
     """
 
     root: Path
     config: Mapping[str, Any]
     tensors: Mapping[str, TensorRef]
+    elsewhere: SmallFiles | None = field(default=None, repr=False)
+    provenance: Mapping[str, str] = field(default_factory=dict)
     called: str = ""
+
+    @property
+    def small(self) -> SmallFiles:
+        """The files beside the weights."""
+        return self.elsewhere or Folder(self.root)
 
     @property
     def name(self) -> str:
@@ -51,12 +61,12 @@ class Checkpoint:
 
     def has(self, name: str) -> bool:
         """Whether the small file `name` exists."""
-        return (self.root / name).is_file()
+        return self.small.has(name)
 
     def read_text(self, name: str) -> str:
         """The text of the small file `name`. Raises CheckpointError where it is missing or not UTF-8."""
         path = self.root / name
-        with ReadOnlyFile(path, CheckpointError) as file:
+        with ReadOnlyFile(self.small.path(name), CheckpointError) as file:
             if file.size > MAX_TEXT_BYTES:
                 raise CheckpointError(f"{path} has {file.size:,} bytes, more than {MAX_TEXT_BYTES:,}")
             data = file.read(0, file.size, "its text")

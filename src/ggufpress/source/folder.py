@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +17,47 @@ SUFFIX = ".safetensors"
 PICKLES = ("pytorch_model", "consolidated", "model")
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth")
 LISTED = 5
+
+Headers = Callable[[Sequence[str]], Iterable[list[TensorRef]]]
+"""Reads the headers of the safetensors files of these names, in their order."""
 LONGEST_SHOWN = 80
 
 
 def open_checkpoint(root: Path) -> Checkpoint:
     """The checkpoint in the folder `root`, from its config and the headers of its safetensors files.
 
-    Files and tensors are found and ordered as by llama.cpp (conversion/base.py, `index_tensors`): the files of the
-    index, or without one all model*.safetensors, by name; in each the tensors by name.
     Raises CheckpointError where something is missing, broken or contradicts the index, UnsupportedError for pickles.
     """
-    names = _file_names(root)
+    return assembled(
+        Checkpoint(root, {}, {}), _file_names(root), lambda shards: [read_header(root / shard) for shard in shards]
+    )
+
+
+def assembled(blank: Checkpoint, names: Sequence[str], headers: Headers) -> Checkpoint:
+    """`blank` with its config and the tensors of its safetensors files. `names` are the files of its folder.
+
+    Files and tensors are found and ordered as by llama.cpp (conversion/base.py, `index_tensors`): the files of the
+    index, or without one all model*.safetensors, by name; in each the tensors by name.
+    Raises as `open_checkpoint`.
+    """
+    root = blank.root
     if CONFIG not in names:
         raise _no_config(root, names)
-    blank = Checkpoint(root, {}, {})
     config = blank.read_json(CONFIG)
     if not isinstance(config, dict):
         raise CheckpointError(f"{root / CONFIG} does not hold a JSON object")
     if INDEX in names:
         index = _weight_map(blank)
-        tensors = _tensors(root, index.values())
+        tensors = _tensors(root, names, index.values(), headers)
         _check_against_index(root, tensors, index)
     else:
         shards = [name for name in names if name.startswith("model") and name.endswith(SUFFIX)]
         if not shards:
             raise _no_weights(root, names)
-        tensors = _tensors(root, shards)
+        tensors = _tensors(root, names, shards, headers)
     if not tensors:
         raise CheckpointError(f"{root}: the safetensors files hold no tensor")
-    return Checkpoint(root, config, tensors)
+    return replace(blank, config=config, tensors=tensors)
 
 
 def _file_names(root: Path) -> list[str]:
@@ -59,13 +71,13 @@ def _file_names(root: Path) -> list[str]:
         raise CheckpointError(f"{root} cannot be read: {error}") from error
 
 
-def _no_config(root: Path, names: list[str]) -> CheckpointError:
+def _no_config(root: Path, names: Sequence[str]) -> CheckpointError:
     if not names:
         return CheckpointError(f"{root} is empty", hint="give a folder with config.json and model.safetensors")
     return CheckpointError(f"{root / CONFIG} is missing", hint="give the folder of a Hugging Face checkpoint")
 
 
-def _no_weights(root: Path, names: list[str]) -> CheckpointError | UnsupportedError:
+def _no_weights(root: Path, names: Sequence[str]) -> CheckpointError | UnsupportedError:
     for name in names:
         if name.startswith(PICKLES) and name.endswith(PICKLE_SUFFIXES):
             return UnsupportedError(
@@ -109,10 +121,11 @@ def _is_plain(name: object) -> bool:
     )
 
 
-def _tensors(root: Path, shards: Iterable[str]) -> dict[str, TensorRef]:
+def _tensors(root: Path, names: Sequence[str], shards: Iterable[str], headers: Headers) -> dict[str, TensorRef]:
     """Every tensor of the shards, by name, in the reference's order."""
     shards = sorted(set(shards))
-    missing = [name for name in shards if not os.path.lexists(root / name)]
+    present = set(names)
+    missing = [name for name in shards if name not in present]
     if missing:
         raise CheckpointError(
             f"{root}: {len(missing)} of the {len(shards)} files named in {INDEX} are missing: "
@@ -120,8 +133,8 @@ def _tensors(root: Path, shards: Iterable[str]) -> dict[str, TensorRef]:
             hint="download the model again, or only these files",
         )
     tensors: dict[str, TensorRef] = {}
-    for shard in shards:
-        for ref in read_header(root / shard):
+    for shard, refs in zip(shards, headers(shards), strict=True):
+        for ref in refs:
             if ref.name in tensors:
                 raise CheckpointError(
                     f"{root}: tensor {ref.name!r} is in both {tensors[ref.name].file.name} and {shard}",

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from ggufpress.errors import CheckpointError, UnsupportedError
 from ggufpress.files import FileStamp, ReadOnlyFile
 from ggufpress.source.checkpoint import TensorRef
+from ggufpress.source.remote import File
+
+Read = Callable[[int, int, str], bytes]
+"""Gives so many bytes of a file from an offset on; the text names them in an error."""
 
 DTYPE_BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "U16": 16, "I16": 16, "U32": 32, "I32": 32, "U64": 64, "I64": 64,
@@ -59,23 +63,28 @@ def read_header(path: Path) -> list[TensorRef]:
     Raises CheckpointError where file and header do not fit together, UnsupportedError for an unknown dtype.
     """
     with ReadOnlyFile(path, CheckpointError) as file:
-        if file.size < 8:
-            raise CheckpointError(f"{path} has {file.size} bytes, too few for a safetensors file")
-        length = int.from_bytes(file.read(0, 8, "the header length"), "little")
-        if length > MAX_HEADER_BYTES:
-            raise CheckpointError(
-                f"{path} is not a safetensors file: its header would have {length:,} bytes",
-                hint="a file that starts with 'version https://git-lfs' was cloned without git lfs: run git lfs pull",
-            )
-        if 8 + length > file.size:
-            raise CheckpointError(
-                f"{path} ends within its header: {8 + length} bytes expected, {file.size} found",
-                hint="it is incomplete: download or copy it again",
-            )
-        return parse_header(file.read(8, length, "the header"), path, file.stamp)
+        return header_from(file.read, path, file.stamp)
 
 
-def parse_header(header: bytes, path: Path, stamp: FileStamp) -> list[TensorRef]:
+def header_from(read: Read, path: File, stamp: FileStamp) -> list[TensorRef]:
+    """The tensors of the safetensors file `path`, whose bytes `read` gives, sorted by name. Raises as `read_header`."""
+    if stamp.size < 8:
+        raise CheckpointError(f"{path} has {stamp.size} bytes, too few for a safetensors file")
+    length = int.from_bytes(read(0, 8, "the header length"), "little")
+    if length > MAX_HEADER_BYTES:
+        raise CheckpointError(
+            f"{path} is not a safetensors file: its header would have {length:,} bytes",
+            hint="a file that starts with 'version https://git-lfs' was cloned without git lfs: run git lfs pull",
+        )
+    if 8 + length > stamp.size:
+        raise CheckpointError(
+            f"{path} ends within its header: {8 + length} bytes expected, {stamp.size} found",
+            hint="it is incomplete: download or copy it again",
+        )
+    return parse_header(read(8, length, "the header"), path, stamp)
+
+
+def parse_header(header: bytes, path: File, stamp: FileStamp) -> list[TensorRef]:
     """The tensors that the JSON text `header` of the file `path` describes, sorted by name.
 
     Raises CheckpointError where it is not what the format asks for, UnsupportedError for an unknown dtype.
@@ -86,7 +95,7 @@ def parse_header(header: bytes, path: Path, stamp: FileStamp) -> list[TensorRef]
     return sorted(refs, key=lambda ref: ref.name)
 
 
-def _entries(header: bytes, path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
+def _entries(header: bytes, path: File) -> Iterable[tuple[str, dict[str, Any]]]:
     """Name and JSON value of every tensor. Step by step, so that hostile JSON never becomes a large structure."""
     at = _START.match(header)
     if at is None:
@@ -128,7 +137,7 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _decode_name(text: bytes, path: Path) -> str:
+def _decode_name(text: bytes, path: File) -> str:
     if len(text) > MAX_NAME_BYTES + 2:
         raise CheckpointError(f"{path}: the header has a tensor name of {len(text) - 2:,} bytes")
     try:
@@ -154,7 +163,7 @@ def _no_constant(word: str) -> None:
 _decoder = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
 
 
-def _decode_entry(text: bytes, name: str, path: Path) -> dict[str, Any]:
+def _decode_entry(text: bytes, name: str, path: File) -> dict[str, Any]:
     try:
         if len(text) > MAX_ENTRY_BYTES:
             raise ValueError(f"{len(text):,} bytes long")
@@ -166,7 +175,7 @@ def _decode_entry(text: bytes, name: str, path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: the header entry of tensor {name!r} is not as it should be: {error}") from None
 
 
-def _tensor(name: str, entry: dict[str, Any], path: Path, start: int, stamp: FileStamp) -> TensorRef:
+def _tensor(name: str, entry: dict[str, Any], path: File, start: int, stamp: FileStamp) -> TensorRef:
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if type(dtype) is not str:
         raise CheckpointError(f"{path}: tensor {name!r} has no dtype")
@@ -195,7 +204,7 @@ def _tensor(name: str, entry: dict[str, Any], path: Path, start: int, stamp: Fil
     return TensorRef(name, dtype, tuple(shape), path, start + begin, end - begin, stamp)
 
 
-def _check_layout(refs: list[TensorRef], path: Path, start: int, size: int) -> None:
+def _check_layout(refs: list[TensorRef], path: File, start: int, size: int) -> None:
     """Raise where tensors overlap or bytes belong to none: two readers of such a file may see different things."""
     end, before = start, "the header"
     for ref in sorted(refs, key=lambda ref: (ref.offset, ref.nbytes)):
@@ -208,5 +217,5 @@ def _check_layout(refs: list[TensorRef], path: Path, start: int, size: int) -> N
         raise CheckpointError(f"{path}: {size - end} bytes after {before} belong to no tensor")
 
 
-def _malformed(path: Path, pos: int) -> CheckpointError:
+def _malformed(path: File, pos: int) -> CheckpointError:
     return CheckpointError(f"{path}: the header is not JSON of the safetensors form at byte {8 + pos}")

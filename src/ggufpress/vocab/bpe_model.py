@@ -32,11 +32,11 @@ class BpeModel:
     `letters` are the tokens that merging starts from, `longest` is the length of the longest token in characters.
     """
 
-    vocab: Mapping[str, int]
+    vocab: dict[str, int]
     merges: Sequence[Any]
     flags: Mapping[str, Any]
     results: Sequence[int]
-    letters: Mapping[str, int]
+    letters: dict[str, int]
     longest: int
 
     def without_merges(self) -> Any:

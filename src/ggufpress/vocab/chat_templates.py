@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
 from ggufpress.errors import TokenizerError
@@ -17,6 +17,7 @@ ChatTemplate: TypeAlias = str | list[Any] | None
 KEY = "tokenizer.chat_template"
 NAMES_KEY = "tokenizer.chat_templates"
 DEFAULT = "default"
+MORE_TEMPLATES = "additional_chat_templates"
 
 _NAME_CHARACTERS = frozenset(string.ascii_letters + string.digits)
 
@@ -33,22 +34,15 @@ def read_chat_template(files: TokenizerFiles, config: Mapping[str, Any]) -> Chat
         return stated if isinstance(stated, str | list) else None
     if files.has("chat_template.jinja"):
         template = files.read_text("chat_template.jinja")
-        more = list((files.checkpoint.root / "additional_chat_templates").glob("*.jinja"))
-        return (
-            [_named(DEFAULT, template), *(_named(path.stem, _text_of(files, path)) for path in more)]
-            if more
-            else template
-        )
+        more = [name for name in files.checkpoint.small.names(MORE_TEMPLATES) if name.endswith(".jinja")]
+        named = [_named(PurePosixPath(name).stem, files.read_text(name)) for name in more]
+        return [_named(DEFAULT, template), *named] if named else template
     stated = (files.json("chat_template.json") or {}).get("chat_template")
     return stated if isinstance(stated, str | list) else None
 
 
 def _named(name: str, template: str) -> dict[str, str]:
     return {"name": name, "template": template}
-
-
-def _text_of(files: TokenizerFiles, path: Path) -> str:
-    return files.read_text(str(path.relative_to(files.checkpoint.root)))
 
 
 def set_chat_template(metadata: Metadata, template: ChatTemplate, where: str) -> None:

@@ -184,7 +184,7 @@ def _tokenizer_of_json(files: TokenizerFiles) -> Any:
     ):
         raise TokenizerError(f"{path} has merges that do not fit its continuing_subword_prefix {prefix!r:.40}")
     with _panics_are_errors(path):
-        return Tokenizer.from_file(path)
+        return Tokenizer.from_file(str(files.checkpoint.small.path("tokenizer.json")))
 
 
 def _tokenizer_of_model(files: TokenizerFiles, model: BpeModel) -> Any:

@@ -27,7 +27,7 @@ class TokenizerFiles:
     _parsed: dict[str, dict[str, Any] | None] = field(default_factory=dict, repr=False)
 
     def path(self, name: str) -> Path:
-        """Where the file `name` is, or would be."""
+        """What the file `name` is called, also where it does not exist."""
         return self.checkpoint.root / name
 
     def has(self, name: str) -> bool:
@@ -38,9 +38,10 @@ class TokenizerFiles:
         """The content of `name`. Raises TokenizerError where it is missing, unreadable or absurdly large."""
         path = self.path(name)
         try:
-            if (size := path.stat().st_size) > MAX_FILE_BYTES:
+            place = self.checkpoint.small.path(name)
+            if (size := place.stat().st_size) > MAX_FILE_BYTES:
                 raise TokenizerError(f"{path} has {size} bytes, more than any tokenizer file may have")
-            return path.read_bytes()
+            return place.read_bytes()
         except FileNotFoundError:
             raise TokenizerError(f"{path} is missing") from None
         except OSError as error:
