@@ -100,7 +100,7 @@ def test_a_gguf_file_is_a_source(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["", "imatrix"])
 @pytest.mark.parametrize("qtype", TYPES)
 def test_blocks_of_an_fma_build_are_told_as_such(matrix: Path, tmp_path: Path, qtype: str, kind: str) -> None:
-    options = {"imatrix": matrix} if kind else {}
+    options: dict[str, Any] = {"imatrix": matrix} if kind else {}
     path = made(tmp_path, qtype, **options)
     size = QTYPE[qtype].block_bytes
 

@@ -214,3 +214,13 @@ def test_interrupted_while_it_streams(number: int, user: User) -> None:
 def test_a_hung_hub_is_not_waited_for(user: User) -> None:
     user.hub.faults.add("cdn GET", Hang(1000, 60), first=4)
     user.run("quantize", MODEL, "-o", "out", "--quiet", HF_HUB_DOWNLOAD_TIMEOUT="1")
+
+
+@pytest.mark.parametrize("command", ["audit", "compare"])
+def test_a_source_is_checked_while_something_is_held_against_it(command: str, user: User) -> None:
+    user.run("quantize", MODEL, "-o", "made.gguf", "-q", "Q8_0")
+    arguments = ("made.gguf", "--source", MODEL) if command == "audit" else ("made.gguf", MODEL)
+    user.run(command, *arguments, code=0 if command == "audit" else 1)
+    user.hub.faults.add("cdn GET", WrongBytes(200), first=5, count=100)
+    user.run(command, *arguments, code=3)
+    assert "is not the file that the Hub lists" in user.said

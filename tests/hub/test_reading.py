@@ -245,3 +245,33 @@ def test_a_storm_changes_nothing(seed: int, hub: HubServer, repository: Reposito
         file.checked for file in read(repository, wanted, chance.randint(1, 4), chance.choice([20_000, 200_000]))
     )
     assert hub.faults.hit
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_no_wrong_byte_passes_for_checked_in_any_order(
+    seed: int, hub: HubServer, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    monkeypatch.setattr(module, "WINDOW", 40_000)
+    hub.faults.add("cdn GET", WrongBytes(chance.randrange(20_000)), first=chance.randint(1, 30))
+    wanted = places(20_000)
+    # near the files' own order, and some parts twice
+    wanted = sorted(
+        [*wanted, *chance.sample(wanted, 3)], key=lambda place: (place[0], place[1] + chance.randrange(90_000))
+    )
+    host = HubHost(repository)
+    wrong = set()
+    with closing(HubReading(repository, host.entries, {}, {}, Wanted(200_000, 30_000, 1000))) as reading:
+        for name, *place in wanted:
+            reading.advise(HubFile(host, name), *place)
+        try:
+            for name, start, nbytes in wanted:
+                buffer = bytearray(nbytes)
+                reading.read_into(HubFile(host, name), start, memoryview(buffer), "bytes")
+                if bytes(buffer) != DATA[name][start : start + nbytes]:
+                    wrong.add(name)
+            checked = {file.name for file in reading.finish() if file.checked}
+        except CheckpointError:
+            return
+    assert not wrong & checked
+    assert checked

@@ -64,10 +64,15 @@ class PairedReader:
     def __enter__(self) -> PairedReader:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the files. Raises CheckpointError for a source elsewhere that is not the file that its host lists."""
         self._pool.shutdown(cancel_futures=True)
-        self.source.close()
-        self.file.close()
+        try:
+            if kind is None:
+                self.source.finish()
+        finally:
+            self.source.close()
+            self.file.close()
 
     def each(
         self,

@@ -18,8 +18,8 @@ from huggingface_hub.file_download import repo_folder_name
 from ggufpress.errors import CheckpointError, OutputError, SpaceError
 from ggufpress.files import ReadOnlyFile, reason
 from ggufpress.hub.hashing import FileHash
+from ggufpress.hub.local import verdict
 from ggufpress.hub.prefetch import AHEAD, RANGE
-from ggufpress.hub.reading import verdict
 from ggufpress.hub.repository import HubEntry, Repository
 from ggufpress.source.remote import RemoteFile, RemoteReading
 

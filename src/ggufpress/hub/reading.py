@@ -7,14 +7,10 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
-from ggufpress.errors import CheckpointError
-from ggufpress.files import ReadOnlyFile
 from ggufpress.hub.hashing import BLOCK, FileHash
+from ggufpress.hub.local import LocalFiles, verdict
 from ggufpress.hub.prefetch import AHEAD, RANGE, Fetched, Want, Wanted, buffer_of, whole_blocks
 from ggufpress.hub.ranges import Location, Ranges
 from ggufpress.hub.repository import HubEntry, Repository
@@ -29,7 +25,6 @@ WINDOW = 48 << 20
 EXTRA = 16 << 20
 EXTRA_SHARE = 20
 """A file's bytes that no tensor needs, or not yet, are fetched for its hash up to EXTRA and one part in EXTRA_SHARE of it."""
-CHUNK = 1 << 20
 BLOCKS = 16
 """Small reads that were not announced take a block at a time; so many are kept."""
 PARTING = 1.0
@@ -63,7 +58,7 @@ class HubReading:
         self._error: BaseException | None = None
         self._workers: list[threading.Thread] = []
         self._hashes = None if begun is None else _Hashes(self._ranges, begun, self._hashed)
-        self._local = _LocalFiles(self._stop)
+        self._local = LocalFiles(self._stop)
         self._blocks = _Blocks(self._ranges, self._hashes)
 
     def advise(self, file: RemoteFile, offset: int, nbytes: int) -> None:
@@ -321,87 +316,10 @@ class _Hashes:
             self._given_up.add(name)
             hash_.forget()
             return
-        for start, end in gaps:
+        for start, end in (whole_blocks(start, end, hash_.entry.size) for start, end in gaps):
             for at in range(start, end, RANGE):
                 data = buffer_of(min(RANGE, end - at))
                 self._ranges.fetch(hash_.entry, at, data)
+                # a tensor may yet ask for these bytes, and will then get another answer
+                self.compare(hash_.entry, at, data)
                 hash_.add(at, data)
-
-
-class _LocalFiles:
-    """The repository's files that are on this disk already. Each is hashed whole in a thread beside the reading."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._lock = threading.Lock()
-        self._files: dict[str, ReadOnlyFile] = {}
-        self._verdicts: dict[str, Future[FileRead]] = {}
-        self._executor: ThreadPoolExecutor | None = None
-        self._open = ExitStack()
-
-    def advise(self, entry: HubEntry, path: Path, offset: int, nbytes: int) -> None:
-        """Let the system read ahead, and begin to hash the file."""
-        file = self._file(entry, path)
-        with self._lock:
-            if entry.name not in self._verdicts:
-                self._executor = self._executor or ThreadPoolExecutor(1, thread_name_prefix="hub-hash")
-                self._verdicts[entry.name] = self._executor.submit(whole_file, entry, path, self._stop)
-        file.advise(offset, nbytes)
-
-    def read_into(self, entry: HubEntry, path: Path, offset: int, buffer: memoryview, what: str) -> None:
-        """Fill `buffer` with the bytes from `offset` on."""
-        self._file(entry, path).read_into(offset, buffer, what)
-
-    def finish(self) -> list[FileRead]:
-        """The verdict on each file that was read."""
-        return [future.result() for future in self._verdicts.values()]
-
-    def close(self) -> None:
-        """Close the files."""
-        if self._executor:
-            self._executor.shutdown(cancel_futures=True)
-        self._open.close()
-
-    def _file(self, entry: HubEntry, path: Path) -> ReadOnlyFile:
-        with self._lock:
-            if entry.name not in self._files:
-                self._files[entry.name] = self._open.enter_context(ReadOnlyFile(path, CheckpointError))
-            return self._files[entry.name]
-
-
-def whole_file(entry: HubEntry, path: Path, stop: threading.Event) -> FileRead:
-    """The verdict on a file on this disk. Raises CheckpointError where its hash is another, Cancelled."""
-    hash_ = FileHash(entry)
-    buffer = memoryview(bytearray(CHUNK))
-    if entry.checked:
-        return FileRead(entry.name, entry.size, entry.sha256, checked=True)
-    with ReadOnlyFile(path, CheckpointError) as file:
-        if file.size != entry.size:
-            raise CheckpointError(
-                f"{path} has {file.size:,} bytes, the Hub lists {entry.size:,}", hint=f"remove it: rm {path}"
-            )
-        for at in range(0, file.size, CHUNK):
-            if stop.is_set():
-                raise Cancelled
-            chunk = buffer[: min(CHUNK, file.size - at)]
-            file.read_into(at, chunk, "its bytes")
-            hash_.add(at, chunk)
-    return verdict(hash_, path)
-
-
-def verdict(hash_: FileHash, path: Path | None = None) -> FileRead:
-    """What is known of a file. Raises CheckpointError where it was hashed whole and is not the one that the Hub lists."""
-    entry = hash_.entry
-    if not hash_.is_whole:
-        return FileRead(entry.name, entry.size, entry.sha256, checked=False)
-    right = hash_.is_right
-    if right is False:
-        hint = (
-            f"remove it from the cache and run it again: rm {path}"
-            if path
-            else "run it again: something on the way changed it"
-        )
-        raise CheckpointError(
-            f"{path or entry.name} is not the file that the Hub lists: its sha256 is another", hint=hint
-        )
-    return FileRead(entry.name, entry.size, hash_.sha256, checked=right is not None)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from huggingface_hub import hf_hub_download
 
 from ggufpress.errors import CheckpointError, GgufpressError
-from ggufpress.hub.reading import whole_file
+from ggufpress.hub.local import whole_file
 from ggufpress.hub.repository import MAIN, HubEntry, Repository
 from ggufpress.source.folder import CONFIG
 
