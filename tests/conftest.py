@@ -4,7 +4,9 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # the same examples in every run, and no clock: machines that run the tests are shared
@@ -23,3 +25,14 @@ os.environ |= {
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
     "HF_HUB_DISABLE_XET": "1",
 }
+
+
+@pytest.fixture(scope="session")
+def bard(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The bundled model as GGUF files, by preset."""
+    # imported here: the environment comes first
+    from ggufpress import quantize
+    from tests.tiny_checkpoints import BARD
+
+    report = quantize(BARD, ["F16", "Q8_0", "Q4_K_M", "Q2_K"], output=tmp_path_factory.mktemp("bard"))
+    return {file.type: file.path for file in report.files}

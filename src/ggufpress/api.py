@@ -13,7 +13,8 @@ from ggufpress.execute.bringing import bring
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import Report, execute
 from ggufpress.gguf.shards import read_gguf_set
-from ggufpress.imatrix.read import read_imatrix
+from ggufpress.imatrix.auto import auto_matrix
+from ggufpress.imatrix.read import AUTO, read_imatrix
 from ggufpress.planning.request import PlanOptions, plan
 from ggufpress.proof.report import VerifyReport, verify_file
 from ggufpress.provenance.manifests import read_manifest
@@ -34,6 +35,7 @@ def quantize(
     manifest: bool = False,
     download: bool = False,
     progress: Progress | None = None,
+    calibration: str | PathLike[str] | None = None,
     **options: Unpack[PlanOptions],
 ) -> Report:
     """Make one GGUF file per type, all from one read of the weights, with llama.cpp's very bytes.
@@ -41,11 +43,20 @@ def quantize(
     Takes the arguments of `plan`, and: threads, by default one per core; memory, bytes for buffers; force, replace files;
     manifest, write a JSON manifest beside each file; download, copy a model on the Hub to its cache first, else its weights
     are streamed; progress, called with (bytes just read, tensor name).
+    imatrix="auto": measure importance with llama.cpp on the text `calibration`, by default a bundled one, once.
     A file appears under its name only when it is complete and verified; on an error nothing is left.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.quantize("TinyLlama-1.1B-Chat-v1.0", ["Q4_K_M", "Q8_0"], output="out")`
     """
+    if options.get("imatrix") == AUTO:
+        options["imatrix"] = auto_matrix(
+            fspath(source),
+            None if calibration is None else Path(calibration),
+            n_threads=threads,
+            hub={"revision": options.get("revision"), "token": options.get("token")},
+        )
+        options["imatrix_name"] = options.get("imatrix_name") or AUTO
     planned = plan(source, types, **options)
     if download:
         bring(planned)

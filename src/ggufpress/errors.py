@@ -16,6 +16,7 @@
     │   └── RepositoryError           the Hub has no such model or revision, or not for us
     ├── OutputError          exit 1   an output file could not be written
     │   └── SpaceError       exit 4   the disk has no room for it
+    ├── LlamaError           exit 1   llama.cpp is not installed, or does not load or run a file
     ├── HubError             exit 1   the Hub cannot be reached, fails, or does not take our word
     └── VerifyError          exit 1   a written file is not what was computed
 
@@ -104,6 +105,10 @@ class SpaceError(OutputError):
     """The disk has no room for the output."""
 
     exit_code = 4
+
+
+class LlamaError(GgufpressError):
+    """llama.cpp is not installed, or does not load or run a file."""
 
 
 class VerifyError(GgufpressError):

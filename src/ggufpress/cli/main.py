@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+from keyword import iskeyword
 from types import FrameType
 from typing import Any
 
@@ -28,9 +29,11 @@ COMMANDS = {
     "compare": "say how two GGUF files differ, or a file and its source",
     "audit": "say whether a GGUF file of whatever origin comes from a source",
     "reproduce": "make the file of a manifest again and compare the bytes",
+    "try": "load a GGUF file in llama.cpp and let it speak",
+    "eval": "measure what quantization cost: perplexity, KL divergence",
     "split": "cut a GGUF file into shards",
     "merge": "make one GGUF file of shards",
-    "imatrix": "show what an importance matrix holds",
+    "imatrix": "make, merge and show importance matrices",
     "recipe": "show or derive which type each tensor gets",
     "types": "list presets and tensor types",
     "login": "save a token of the Hub, with its own library",
@@ -61,7 +64,8 @@ class Commands(click.Group):
         """The command called `name`."""
         if name not in COMMANDS:
             return None
-        module = __import__(f"ggufpress.cli.{name}", fromlist=["command"])
+        # a module cannot be called try
+        module = __import__(f"ggufpress.cli.{name}{'_' * iskeyword(name)}", fromlist=["command"])
         command: click.Command = module.command
         return command
 

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack, nullcontext
-from typing import Unpack
+from pathlib import Path
+from typing import Any, Unpack
 
 import click
 
 from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.container_options import container_options
+from ggufpress.cli.counting import StepProgress
 from ggufpress.cli.fetching import fetching
 from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, table
 from ggufpress.cli.progress import ByteProgress, WeightProgress
 from ggufpress.cli.push_options import PushOptions, push_options, refuse_without_push
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
+from ggufpress.cli.try_ import printable, try_apart
+from ggufpress.errors import UsageError
 from ggufpress.execute.bringing import bring
 from ggufpress.execute.pipeline import MEMORY
 from ggufpress.execute.run import Report, execute
+from ggufpress.imatrix.auto import auto_matrix
+from ggufpress.imatrix.read import AUTO
+from ggufpress.llama.library import library
 from ggufpress.planning import OutputPlan, Plan
 from ggufpress.planning.request import PlanOptions
 from ggufpress.planning.request import plan as requested
+from ggufpress.source.resolve import HubOptions
 
 MAX_DIGITS = 18
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -47,6 +55,8 @@ class ByteCount(click.ParamType[int]):
 @imatrix_options
 @recipe_options
 @container_options
+@click.option("--calibration", type=click.Path(path_type=Path), metavar="TEXT",
+              help="What the model reads for `--imatrix auto`.  [default: a bundled text]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Threads that compute.  [default: one per core]")
 @click.option("--memory", type=ByteCount(), default=MEMORY, help="Budget for buffers.  [default: 256M]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
@@ -54,6 +64,9 @@ class ByteCount(click.ParamType[int]):
     "--download", is_flag=True, help="Copy a source on the Hub to its cache first; else its weights are streamed."
 )
 @click.option("--manifest", is_flag=True, help="Write FILE.manifest.json beside each file: hashes, types, errors.")
+@click.option(
+    "--try", "try_them", is_flag=True, help="Load each file in llama.cpp and let it speak, as `ggufpress try` does."
+)
 @click.option("--push", metavar="ORG/NAME", help="Publish the files in this repository on the Hub.")
 @click.option(
     "--delete-after-upload", is_flag=True, help="Have one file at a time: publish and remove it, then make the next."
@@ -63,10 +76,12 @@ class ByteCount(click.ParamType[int]):
 def command(
     source: str,
     types: tuple[str, ...],
+    calibration: Path | None,
     threads: int | None,
     memory: int,
     force: bool,
     manifest: bool,
+    try_them: bool,
     push: str | None,
     delete_after_upload: bool,
     private: bool | None,
@@ -91,6 +106,13 @@ def command(
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q Q8_0 -q Q4_K_M -o out/
     ggufpress quantize TinyLlama-1.1B-Chat-v1.0 -q IQ2_M --imatrix imatrix.gguf --tensor-type attn_v=q6_k
     """
+    if try_them:
+        if push:
+            raise UsageError(
+                "--try and --push do not go together", hint="make the files, try them, then ggufpress push"
+            )
+        # a missing llama.cpp is told before the work, not after it
+        library()
     publishing: PushOptions = {
         "private": private,
         "create_pr": create_pr,
@@ -102,6 +124,11 @@ def command(
     refuse_without_push(push, publishing, delete_after_upload)
     talk = not quiet and not as_json
     options["say"] = say if talk else None
+    if calibration is not None and options["imatrix"] != AUTO:
+        raise UsageError("--calibration is the text of --imatrix auto, and has no place without it")
+    if options["imatrix"] == AUTO:
+        options["imatrix"] = measured(source, calibration, threads, talk, hub_options(options))
+        options["imatrix_name"] = options["imatrix_name"] or AUTO
     plan = requested(source, types or None, **options)
     if talk:
         announce(plan)
@@ -140,13 +167,43 @@ def command(
             progress=progress.advance if progress else None,
             stage=progress.stage if progress else None,
         )
+    if talk:
+        show(report)
+    tried = [try_apart(output.path, threads) for output in plan.outputs] if try_them else []
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_json() | ({"tried": tried} if try_them else {}))
     elif quiet:
         for file in report.files:
             click.echo(str(file.path))
-    else:
-        show(report)
+    elif tried:
+        show_tried(tried)
+
+
+def hub_options(options: PlanOptions) -> HubOptions:
+    """Those of `options` that say how a source on the Hub is read."""
+    return {"revision": options.get("revision"), "token": options.get("token"), "say": options.get("say")}
+
+
+def measured(source: str, text: Path | None, threads: int | None, talk: bool, hub: HubOptions) -> Path:
+    """The importance matrix of --imatrix auto."""
+    if not talk:
+        return auto_matrix(source, text, n_threads=threads, hub=hub)
+    with StepProgress("measuring importance") as progress:
+        return auto_matrix(source, text, n_threads=threads, tell=tell, progress=progress.at, hub=hub)
+
+
+def tell(text: str) -> None:
+    """Print a note."""
+    stderr().print(f"note: {text}", style="dim", markup=False)
+
+
+def show_tried(tried: list[dict[str, Any]]) -> None:
+    """Print what each file said."""
+    click.echo("\nit runs, and says")
+    for spoken in tried:
+        said = " ".join(spoken["text"].split()) or f"an embedding of {spoken['embedding']} numbers"
+        name, speed = Path(spoken["path"]).name, spoken["tokens_per_second"] or spoken["prompt_tokens_per_second"]
+        click.echo(f"{name}  {speed:.0f} tokens/s  {printable(said)}")
 
 
 def announce(plan: Plan) -> None:

@@ -30,7 +30,7 @@ OPTIONS = (
 )  # fmt: skip
 IMATRIX = (
     click.option(
-        "--imatrix", type=click.Path(), help="An importance matrix of llama-imatrix: GGUF, or the older .dat."
+        "--imatrix", type=click.Path(), help="An importance matrix, GGUF or the older .dat. quantize: auto makes it."
     ),
     click.option("--imatrix-name", metavar="NAME", help="What the file says in the place of the matrix's path."),
 )

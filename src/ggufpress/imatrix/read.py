@@ -18,6 +18,9 @@ from ggufpress.quant.types import F32
 SUMS, COUNTS = ".in_sum2", ".counts"
 DATASETS, CHUNK_COUNT, CHUNK_SIZE = "imatrix.datasets", "imatrix.chunk_count", "imatrix.chunk_size"
 
+AUTO = "auto"
+"""What stands in the place of a path where the matrix is to be made, and what the files say then."""
+
 MAX_VALUES = 1 << 26
 """Numbers in one entry: ten times those of the largest stacked experts known."""
 MAX_EXPERTS = 1 << 16

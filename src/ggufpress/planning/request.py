@@ -7,7 +7,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Unpack
 
-from ggufpress.imatrix.read import read_imatrix
+from ggufpress.errors import UsageError
+from ggufpress.imatrix.read import AUTO, read_imatrix
 from ggufpress.planning.build import Plan, build_plan
 from ggufpress.planning.container import container
 from ggufpress.recipe.options import RecipeOptions, recipe_of
@@ -65,13 +66,18 @@ def plan(
     bytes or such as "2G", and split_max_tensors: shards of that size.
     revision, token: which state of a model on the Hub, and with whose right; by default main and the saved login. say: told
     in a sentence what takes long there.
-    imatrix: an importance matrix of llama-imatrix. imatrix_name: what the files say in the place of its path.
+    imatrix: an importance matrix in llama-imatrix's format. imatrix_name: what the files say in the place of its path.
     options: recipe, tensor_types, tensor_type_files, token_embedding_type, output_tensor_type, pure, leave_output_tensor,
     no_fallback, include_weights, exclude_weights, on_missing: the options of `ggufpress quantize` of these names.
     raises: GgufpressError and its subclasses.
 
     Example: `ggufpress.plan("TinyLlama-1.1B-Chat-v1.0", ["Q8_0"]).outputs[0].file_bytes`
     """
+    if imatrix == AUTO:
+        raise UsageError(
+            "only quantize makes an importance matrix by itself: a plan reads headers alone",
+            hint="ggufpress imatrix make SOURCE -o imatrix.gguf, then --imatrix imatrix.gguf",
+        )
     wanted = container(
         allow_requantize=allow_requantize,
         prune_layers=prune_layers or (),

@@ -68,6 +68,11 @@ class Drawing:
         """A thin line."""
         self.parts.append(f'<path class="line" d="M{_n(x1)} {_n(y1)}L{_n(x2)} {_n(y2)}"/>')
 
+    def dot(self, x: float, y: float, radius: float, *, kind: str, about: str = "") -> None:
+        """A filled circle of the class `kind`; `about` is shown where a pointer rests on it."""
+        inside = f"><title>{escape(_clean(about))}</title></circle>" if about else "/>"
+        self.parts.append(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(radius)}" class="{kind}"{inside}')
+
     def svg(self) -> str:
         """The whole file."""
         size = f'width="{_n(self.width)}" height="{_n(self.height)}" viewBox="0 0 {_n(self.width)} {_n(self.height)}"'
