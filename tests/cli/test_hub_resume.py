@@ -59,8 +59,8 @@ def test_goes_on_where_it_was_cut_off(number: int, user: User, folder: Path, tmp
     made = user.run("quantize", MODEL, "-q", "Q8_0", "-q", "Q4_K_M", "-o", "out", "--json")
     assert sha256s(made) == local(folder, tmp_path / "expected", "Q8_0", "Q4_K_M")
     assert json.loads(made)["unchecked"] == []
-    # three headers, and the shard that was missing
-    assert shard_bytes(user) <= 3 * (128 << 10) + last_shard(user).size
+    # headers, the shard that was missing, and of the others what was not finished when the process ended
+    assert shard_bytes(user) < sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     assert sorted(path.suffix for path in (user.here / "out").iterdir()) == [".gguf", ".gguf"]
 
 
