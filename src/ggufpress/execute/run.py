@@ -12,7 +12,7 @@ from typing import Any
 
 from ggufpress.errors import ImatrixError, InputError, OutputError, RepositoryError, UsageError, VerifyError
 from ggufpress.execute.bringing import remote_files
-from ggufpress.execute.journal import Finished, Journal, identity
+from ggufpress.execute.journal import Finished, Journal, identity, take_back
 from ggufpress.execute.manifest import described, manifest_path, write_manifests
 from ggufpress.execute.partfile import PartFile, allow_open_files, check_space, commit_together
 from ggufpress.execute.pipeline import MEMORY, Progress, WrittenTensor, stream
@@ -99,13 +99,12 @@ def execute(
         files = [file for output in plan.outputs for file in output.files]
         allow_open_files(len(files))
         keep = bool(remote_files(plan)) if resume is None else resume
+        names = _names(plan, manifest) if keep else []
         parts = [
             [stack.enter_context(PartFile(file.path, file.file_bytes, force=force, keep=keep)) for file in output.files]
             for output in plan.outputs
         ]
-        journals = (
-            [Journal(*made) for made in zip(plan.outputs, parts, _names(plan, manifest), strict=True)] if keep else []
-        )
+        journals = [Journal(*made) for made in zip(plan.outputs, parts, names, strict=True)] if keep else []
         stack.enter_context(_left_or_removed(journals, [part for of_output in parts for part in of_output]))
         every = [part for of_output in parts for part in of_output]
         if manifest and not force:
@@ -176,9 +175,12 @@ def execute(
 
 
 def _names(plan: Plan, measured: bool) -> list[str]:
-    """What is being made, for each output."""
+    """What is being made, for each output; those that a run before made and named are part files again."""
     matrix = described(plan.importance.path, ImatrixError)["sha256"] if plan.importance else None
-    return [identity(plan, output, measured, matrix) for output in plan.outputs]
+    names = [identity(plan, output, measured, matrix) for output in plan.outputs]
+    for output, name in zip(plan.outputs, names, strict=True):
+        take_back(output, name)
+    return names
 
 
 def _in_all(done: Sequence[Finished]) -> list[str]:
