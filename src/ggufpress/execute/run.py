@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -108,8 +108,7 @@ def execute(
         stack.enter_context(_left_or_removed(journals, [part for of_output in parts for part in of_output]))
         every = [part for of_output in parts for part in of_output]
         if manifest and not force:
-            for output in plan.outputs:
-                _refuse_to_replace(manifest_path(output.path))
+            _refuse_to_replace(manifest_path(output.path) for output in plan.outputs)
         done = [journal.begin() for journal in journals]
         check_space(every)
         for part, file in zip(every, files, strict=True):
@@ -244,6 +243,7 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _refuse_to_replace(path: Path) -> None:
-    if path.exists():
-        raise OutputError(f"{path} exists already", hint="--force replaces it")
+def _refuse_to_replace(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            raise OutputError(f"{path} exists already", hint="--force replaces it")
