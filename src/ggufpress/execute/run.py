@@ -161,8 +161,7 @@ def execute(
             digests = [check.result() for check in checks]
         manifests = write_manifests(plan, written, digests, stack, list(read.values())) if manifest else []
         commit_together([*every, *manifests])
-        for journal in journals:
-            journal.remove()
+        _remove(journals)
         stack.pop_all().close()
     made = tuple(
         _written(plan, output, file, digest, manifest)
@@ -204,12 +203,16 @@ def _left_or_removed(journals: Sequence[Journal], parts: Sequence[PartFile]) -> 
     except (InputError, OutputError, UsageError, VerifyError):
         for part in parts:
             part.keep = False
-        for journal in journals:
-            journal.remove()
+        _remove(journals)
         raise
     finally:
         for journal in journals:
             journal.close()
+
+
+def _remove(journals: Sequence[Journal]) -> None:
+    for journal in journals:
+        journal.remove()
 
 
 def _written(
