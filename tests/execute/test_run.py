@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import pytest
 from ggufpress import _native, plan, quantize
 from ggufpress.errors import CheckpointError, InputError, OutputError, SpaceError, VerifyError, WeightError
 from ggufpress.execute import loading, manifest, pipeline, recheck
+from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.run import execute
+from ggufpress.planning import Plan
 from ggufpress.source.reading import TensorReader
 from tests.tiny_checkpoints import BARD, BY_NAME, make
 
@@ -221,6 +224,30 @@ def test_a_stopped_process_leaves_no_final_name_and_the_next_run_starts_clean(
     assert names(tmp_path) == part
     report = quantize(tiny, ["Q8_0"], output=tmp_path)
     assert names(tmp_path) == [report.files[0].path.name]
+
+
+def test_a_run_that_was_cut_off_between_two_names_goes_on(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_only(parts: Sequence[PartFile]) -> None:
+        parts[0].commit()
+        raise SystemExit
+
+    def wanted() -> Plan:
+        return plan(tiny, ["Q8_0", "Q4_K_M"], output=tmp_path)
+
+    whole = execute(plan(tiny, ["Q8_0", "Q4_K_M"], output=tmp_path / "whole"))
+    with monkeypatch.context() as patched:
+        patched.setattr("ggufpress.execute.run.commit_together", one_only)
+        with pytest.raises(SystemExit):
+            execute(wanted(), manifest=True, resume=True)
+    assert (tmp_path / "Tiny-Llama-4M-Chat-v0.2-Q8_0.gguf").exists()
+    # what it made is no part of another run
+    with pytest.raises(OutputError, match="exists already"):
+        execute(plan(tiny, ["Q8_0"], output=tmp_path, token_embedding_type="F16"), manifest=True, resume=True)
+    report = execute(wanted(), manifest=True, resume=True)
+    assert [file.sha256 for file in report.files] == [file.sha256 for file in whole.files]
+    assert not [name for name in names(tmp_path) if ".part" in name]
 
 
 def test_progress_counts_every_byte_once(tiny: Path, tmp_path: Path) -> None:

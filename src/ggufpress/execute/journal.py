@@ -13,10 +13,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from ggufpress.errors import OutputError
+from ggufpress.execute.manifest import manifest_path
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.pipeline import WrittenTensor
 from ggufpress.planning import OutputPlan, Plan
@@ -47,11 +49,32 @@ def identity(plan: Plan, output: OutputPlan, measured: bool, imatrix: str | None
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
+def take_back(output: OutputPlan, name: str) -> None:
+    """Make part files again of those that got their names before the run that made `name` was cut off between two.
+
+    Its journal is removed last: where it is still there, not all that belongs together is known to be in place. Raises
+    OutputError.
+    """
+    try:
+        if _lines_about(_path(output), name) is None:
+            return
+    except (OSError, ValueError):
+        return
+    try:
+        for file in output.files:
+            part = file.path.with_name(file.path.name + ".part")
+            if file.path.is_file() and not part.exists():
+                os.rename(file.path, part)
+        manifest_path(output.path).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output.path} cannot be gone on with: {error.strerror}", hint="remove it") from error
+
+
 class Journal:
     """The journal of one output. All methods but `begin` may be called from any thread."""
 
     def __init__(self, output: OutputPlan, parts: list[PartFile], name: str) -> None:
-        self.path = output.path.with_name(output.path.name + ".part.journal")
+        self.path = _path(output)
         self._output = output
         self._parts = parts
         self._name = name
@@ -114,10 +137,9 @@ class Journal:
     def _read(self) -> Finished | None:
         found = Finished()
         try:
-            lines = self.path.read_bytes().split(b"\n")[:-1]
-            if not lines or json.loads(lines[0]) != {"making": self._name}:
+            if (lines := _lines_about(self.path, self._name)) is None:
                 return None
-            for line in map(json.loads, lines[1:]):
+            for line in map(json.loads, lines):
                 if "tensor" in line:
                     tensor = WrittenTensor(**line["tensor"])
                     found.tensors[tensor.name] = tensor
@@ -136,6 +158,16 @@ class Journal:
                 start = len(file.header) + planned.offset
                 if written and _sha256(part, start, planned.nbytes) == written.sha256:
                     yield written
+
+
+def _path(output: OutputPlan) -> Path:
+    return output.path.with_name(output.path.name + ".part.journal")
+
+
+def _lines_about(path: Path, name: str) -> list[bytes] | None:
+    """The lines after the first, where that says that `name` is being made."""
+    lines = path.read_bytes().split(b"\n")[:-1]
+    return lines[1:] if lines and json.loads(lines[0]) == {"making": name} else None
 
 
 def _sha256(part: PartFile, start: int, nbytes: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Any
 
 from ggufpress.errors import ImatrixError, InputError, OutputError, RepositoryError, UsageError, VerifyError
 from ggufpress.execute.bringing import remote_files
-from ggufpress.execute.journal import Finished, Journal, identity
+from ggufpress.execute.journal import Finished, Journal, identity, take_back
 from ggufpress.execute.manifest import described, manifest_path, write_manifests
 from ggufpress.execute.partfile import PartFile, allow_open_files, check_space, commit_together
 from ggufpress.execute.pipeline import MEMORY, Progress, WrittenTensor, stream
@@ -99,18 +99,16 @@ def execute(
         files = [file for output in plan.outputs for file in output.files]
         allow_open_files(len(files))
         keep = bool(remote_files(plan)) if resume is None else resume
+        names = _names(plan, manifest) if keep else []
         parts = [
             [stack.enter_context(PartFile(file.path, file.file_bytes, force=force, keep=keep)) for file in output.files]
             for output in plan.outputs
         ]
-        journals = (
-            [Journal(*made) for made in zip(plan.outputs, parts, _names(plan, manifest), strict=True)] if keep else []
-        )
+        journals = [Journal(*made) for made in zip(plan.outputs, parts, names, strict=True)] if keep else []
         stack.enter_context(_left_or_removed(journals, [part for of_output in parts for part in of_output]))
         every = [part for of_output in parts for part in of_output]
         if manifest and not force:
-            for output in plan.outputs:
-                _refuse_to_replace(manifest_path(output.path))
+            _refuse_to_replace(manifest_path(output.path) for output in plan.outputs)
         done = [journal.begin() for journal in journals]
         check_space(every)
         for part, file in zip(every, files, strict=True):
@@ -163,8 +161,7 @@ def execute(
             digests = [check.result() for check in checks]
         manifests = write_manifests(plan, written, digests, stack, list(read.values())) if manifest else []
         commit_together([*every, *manifests])
-        for journal in journals:
-            journal.remove()
+        _remove(journals)
         stack.pop_all().close()
     made = tuple(
         _written(plan, output, file, digest, manifest)
@@ -176,9 +173,12 @@ def execute(
 
 
 def _names(plan: Plan, measured: bool) -> list[str]:
-    """What is being made, for each output."""
+    """What is being made, for each output; those that a run before made and named are part files again."""
     matrix = described(plan.importance.path, ImatrixError)["sha256"] if plan.importance else None
-    return [identity(plan, output, measured, matrix) for output in plan.outputs]
+    names = [identity(plan, output, measured, matrix) for output in plan.outputs]
+    for output, name in zip(plan.outputs, names, strict=True):
+        take_back(output, name)
+    return names
 
 
 def _in_all(done: Sequence[Finished]) -> list[str]:
@@ -203,12 +203,16 @@ def _left_or_removed(journals: Sequence[Journal], parts: Sequence[PartFile]) -> 
     except (InputError, OutputError, UsageError, VerifyError):
         for part in parts:
             part.keep = False
-        for journal in journals:
-            journal.remove()
+        _remove(journals)
         raise
     finally:
         for journal in journals:
             journal.close()
+
+
+def _remove(journals: Sequence[Journal]) -> None:
+    for journal in journals:
+        journal.remove()
 
 
 def _written(
@@ -242,6 +246,7 @@ def _remove_if_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _refuse_to_replace(path: Path) -> None:
-    if path.exists():
-        raise OutputError(f"{path} exists already", hint="--force replaces it")
+def _refuse_to_replace(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.exists():
+            raise OutputError(f"{path} exists already", hint="--force replaces it")
