@@ -110,10 +110,7 @@ def execute(
         if manifest and not force:
             _refuse_to_replace(manifest_path(output.path) for output in plan.outputs)
         done = [journal.begin() for journal in journals]
-        check_space(every)
-        for part, file in zip(every, files, strict=True):
-            part.reserve()
-            part.write_at(0, file.header)
+        _reserve(every, files)
         checks = [
             ReadBack([(part.path, file) for part, file in zip(of_output, output.files, strict=True)])
             for of_output, output in zip(parts, plan.outputs, strict=True)
@@ -208,6 +205,14 @@ def _left_or_removed(journals: Sequence[Journal], parts: Sequence[PartFile]) -> 
     finally:
         for journal in journals:
             journal.close()
+
+
+def _reserve(parts: Sequence[PartFile], files: Sequence[PlacedFile[PlannedTensor]]) -> None:
+    """Take the space of all files, and write their headers."""
+    check_space(parts)
+    for part, file in zip(parts, files, strict=True):
+        part.reserve()
+        part.write_at(0, file.header)
 
 
 def _remove(journals: Sequence[Journal]) -> None:
