@@ -39,7 +39,8 @@ class Fetching:
         where = "{repository} at commit {commit:.7}".format(**plan.model.provenance)
         parts = []
         if self.n_files:
-            parts.append(f"{human_bytes(self.stream_bytes)} of weights to fetch in {self.n_files} files")
+            files = "1 file" if self.n_files == 1 else f"{self.n_files} files"
+            parts.append(f"{human_bytes(self.stream_bytes)} of weights to fetch in {files}")
         if self.cached_bytes:
             parts.append(f"{human_bytes(self.cached_bytes)} in the cache")
         return f"from {where}: {', '.join(parts)}"
