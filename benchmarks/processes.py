@@ -41,31 +41,33 @@ def measure(command: list[str], hub: Mapping[str, str] | None = None) -> Cost:
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
-    peak = 0.0
+    peak = resident = 0.0
     done = threading.Event()
 
     def watch() -> None:
-        nonlocal peak
+        nonlocal peak, resident
         while not done.wait(0.02):
             try:
                 status = Path(f"/proc/{process.pid}/status").read_text()
             except OSError:
                 return
-            found = [line for line in status.splitlines() if line.startswith("RssAnon")]
-            if found:
-                peak = max(peak, int(found[0].split()[1]) * KIB)
+            found = dict(line.split(":", 1) for line in status.splitlines())
+            if "RssAnon" in found:
+                peak = max(peak, int(found["RssAnon"].split()[0]) * KIB)
+                # not what wait4 says: that begins with the memory of this process, from before the child's exec
+                resident = max(resident, int(found["VmHWM"].split()[0]) * KIB)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     assert process.stderr
     errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
+    status = process.wait()
     seconds = time.perf_counter() - started
     done.set()
     watcher.join()
     if status:
         sys.exit(f"{shlex.join(command)}\n{errors.decode()[-2000:]}")
-    return Cost(seconds, peak, usage.ru_maxrss * KIB)
+    return Cost(seconds, peak, resident)
 
 
 def median(costs: list[Cost]) -> Cost:
