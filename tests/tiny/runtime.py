@@ -181,6 +181,8 @@ ENDLESS = frozenset({"plamo2"})
 """Cases that are not tried, as llama.cpp comes to no end."""
 
 REFUSED = {
+    "cohere2-head-dim": "tensor 'blk.0.attn_q.weight' has wrong shape; expected 32, 32, got 32, 64, 1, 1",
+    "lfm2-audio-tokenizer": "tensor 'token_embd.weight' not found",
     "qwen2-few-keys": "GGML_ASSERT(ggml_can_mul_mat(k, q))",  # 32 key-value heads by default, beside 4 heads
     "qwen3-few-keys": "wrong number of tensors; expected 33, got 31",
     "smollm3-llama3-rope": "wrong number of tensors; expected 30, got 27",
