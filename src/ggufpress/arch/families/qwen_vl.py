@@ -55,12 +55,18 @@ DEFAULT_DEEPSTACK = 3
 
 def describe(raw: Config, hf_class: str) -> Arch:
     """The description of a Qwen-VL's language model. Raises ConfigError for a config that does not make sense."""
-    config = read_through_class(_without_mrope_type(raw), CONFIG_CLASSES)
+    stated = _without_mrope_type(raw)
+    config = read_through_class(stated, CONFIG_CLASSES)
     s = sizes(config)
     name = NAMES[hf_class]
     metadata = decoder_metadata(config, name)
     if name == "qwen3vl":
-        metadata.append((f"{name}.n_deepstack_layers", u32(0 if "ASR" in hf_class else deepstack_layers(config))))
+        metadata.append(
+            (
+                f"{name}.n_deepstack_layers",
+                u32(0 if "ASR" in hf_class else deepstack_layers(config, refused=config is stated)),
+            )
+        )
     return Arch(
         name=name,
         hf_class=hf_class,
@@ -90,13 +96,16 @@ def _without_mrope_type(raw: Config) -> Config:
     return raw
 
 
-def deepstack_layers(config: Config) -> int:
-    """How many vision layers feed the language model: three by default where transformers knows the config."""
+def deepstack_layers(config: Config, *, refused: bool = False) -> int:
+    """How many vision layers feed the language model: three by default where transformers knows the config.
+
+    `refused`: its class does not take it, and the reference reads the file as it stands.
+    """
     owner = config.section("thinker_config") or config
     vision = owner.section("vision_config")
     indexes = vision.find("deepstack_visual_indexes") if vision else None
     if indexes is None:
-        return 0 if config.plain else DEFAULT_DEEPSTACK
+        return 0 if config.plain or refused else DEFAULT_DEEPSTACK
     if not isinstance(indexes, list):
         raise config.wrong(("vision_config",), "an object whose deepstack_visual_indexes is a list")
     return len(indexes)
