@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from contextlib import suppress
@@ -13,6 +14,8 @@ from ggufpress.errors import InputError
 
 # Linux reads at most 2 GiB less a page per call; smaller requests let a signal through
 MAX_READ = 1 << 30
+HASHED = 1 << 20
+"""Bytes of a file that are hashed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +134,16 @@ def _kind(mode: int) -> str:
         stat.S_IFBLK: "a device",
     }
     return kinds.get(stat.S_IFMT(mode), "something else")
+
+
+def file_sha256(path: Path, error: type[InputError], first: int | None = None) -> str:
+    """The sha256 of the file at `path`, or of its `first` bytes. Raises `error` where it cannot be read."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(HASHED))
+    with ReadOnlyFile(path, error) as file:
+        end = file.size if first is None else min(first, file.size)
+        for at in range(0, end, HASHED):
+            chunk = buffer[: min(HASHED, end - at)]
+            file.read_into(at, chunk, "its bytes")
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -17,7 +17,7 @@ from typing import Any
 from ggufpress.errors import CheckpointError, ImatrixError, InputError, UnsupportedError
 from ggufpress.execute.partfile import PartFile
 from ggufpress.execute.pipeline import WrittenTensor
-from ggufpress.files import ReadOnlyFile
+from ggufpress.files import ReadOnlyFile, file_sha256
 from ggufpress.planning import Model, OutputPlan, Plan
 from ggufpress.recipe.clone import spelled_out
 from ggufpress.source.origin import Origin, origin
@@ -26,7 +26,6 @@ from ggufpress.source.remote import FileRead
 FORMAT = 1
 REFERENCE = "llama.cpp of llama-cpp-python 0.3.36, x86-64 without FMA"
 SMALL_FILES = (".json", ".jinja", ".model", ".txt", ".md")
-CHUNK = 1 << 20
 
 
 def manifest_path(path: Path) -> Path:
@@ -66,14 +65,9 @@ def _name_within(root: Path, path: Path) -> str:
 
 def described(path: Path, error: type[InputError] = CheckpointError) -> dict[str, Any]:
     """Size and sha256 of a file on this disk. Raises `error` where it cannot be read."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(CHUNK))
     with ReadOnlyFile(path, error) as file:
-        for at in range(0, file.size, CHUNK):
-            chunk = buffer[: min(CHUNK, file.size - at)]
-            file.read_into(at, chunk, "its bytes")
-            digest.update(chunk)
-        return {"bytes": file.size, "sha256": digest.hexdigest()}
+        nbytes = file.size
+    return {"bytes": nbytes, "sha256": file_sha256(path, error)}
 
 
 def manifest(

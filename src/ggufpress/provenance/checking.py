@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ggufpress.errors import GgufError
+from ggufpress.files import file_sha256
 from ggufpress.gguf.shards import GgufSet
 from ggufpress.proof.structure import Fault
-from ggufpress.provenance.hashing import file_sha256, files_sha256, tensors_sha256
+from ggufpress.provenance.hashing import files_sha256, tensors_sha256
 from ggufpress.provenance.manifests import Manifest
 
 LISTED = 20
@@ -34,7 +36,7 @@ def check_manifest(file: GgufSet, manifest: Manifest, threads: int | None = None
             faults.append(
                 Fault("", f"{path.name} has {path.stat().st_size:,} bytes, the manifest says {listed.nbytes:,}")
             )
-        if file_sha256(path, first=listed.header_bytes) != listed.header_sha256:
+        if file_sha256(path, GgufError, listed.header_bytes) != listed.header_sha256:
             faults.append(Fault("", f"{path.name}: the header, which holds keys and places of tensors, is another"))
     return (*faults, *_tensors(file, manifest, threads))
 

@@ -9,25 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ggufpress.errors import GgufError, InputError
-from ggufpress.files import ReadOnlyFile
+from ggufpress.files import file_sha256
 from ggufpress.gguf.shards import GgufSet
 from ggufpress.source.checkpoint import TensorRef
 from ggufpress.source.reading import TensorReader
 
 CHUNK = 1 << 20
-
-
-def file_sha256(path: Path, error: type[InputError] = GgufError, first: int | None = None) -> str:
-    """The sha256 of the file at `path`, or of its `first` bytes. Raises `error` where it cannot be read."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(CHUNK))
-    with ReadOnlyFile(path, error) as file:
-        end = file.size if first is None else min(first, file.size)
-        for at in range(0, end, CHUNK):
-            chunk = buffer[: min(CHUNK, end - at)]
-            file.read_into(at, chunk, "its bytes")
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def files_sha256(paths: Sequence[Path], error: type[InputError] = GgufError, threads: int | None = None) -> list[str]:

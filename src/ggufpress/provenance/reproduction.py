@@ -12,10 +12,10 @@ from typing import Any, Unpack
 from ggufpress.errors import ImatrixError, UsageError
 from ggufpress.execute.pipeline import MEMORY, Progress
 from ggufpress.execute.run import execute
+from ggufpress.files import file_sha256
 from ggufpress.imatrix.read import read_imatrix
 from ggufpress.planning import Plan, build_plan
 from ggufpress.planning.container import container
-from ggufpress.provenance.hashing import file_sha256
 from ggufpress.provenance.manifests import Manifest, read_manifest
 from ggufpress.source.checkpoint import Checkpoint
 from ggufpress.source.resolve import HubOptions, resolve

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,13 @@ from ggufpress.chat.ollama import stop_words
 from ggufpress.chat.render import Conversation, render
 from ggufpress.errors import GgufError, UsageError
 from ggufpress.execute.manifest import manifest_path
-from ggufpress.files import ReadOnlyFile
+from ggufpress.files import file_sha256
 from ggufpress.gguf.shards import GgufSet, read_gguf_set
 from ggufpress.gguf.values import Metadata
 from ggufpress.publish.facts import Made, Part, Prompt, PublishedFile, Source
 from ggufpress.publish.names import repository_path, type_label
 from ggufpress.recipe.presets import ALL
 
-CHUNK = 1 << 20
 MAX_MANIFEST = 64 << 20
 PIPELINES = (
     "text-generation", "image-text-to-text", "any-to-any", "feature-extraction", "sentence-similarity", "fill-mask",
@@ -118,14 +116,7 @@ def published(model: LocalModel, made: Made | None, digests: Sequence[str]) -> P
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file. Raises GgufError where it cannot be read."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(CHUNK))
-    with ReadOnlyFile(path, GgufError) as file:
-        for at in range(0, file.size, CHUNK):
-            chunk = buffer[: min(CHUNK, file.size - at)]
-            file.read_into(at, chunk, "its bytes")
-            digest.update(chunk)
-    return digest.hexdigest()
+    return file_sha256(path, GgufError)
 
 
 def _measured(model: LocalModel, digests: Sequence[str]) -> float | None:
