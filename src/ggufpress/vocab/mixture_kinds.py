@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib.resources import files as package_files
 
 from ggufpress.errors import TokenizerError
 from ggufpress.gguf.values import Metadata, text, u32
 from ggufpress.vocab.bpe import read_bpe
+from ggufpress.vocab.builtin import chat_template
 from ggufpress.vocab.family_kinds import FamilyKind, Result, bpe, llama_tokens, spm
 from ggufpress.vocab.special import ID_KEYS, special_metadata
 from ggufpress.vocab.spm import MODEL_FILE, load_spm, piece_type
@@ -109,8 +109,7 @@ def grok(files: TokenizerFiles, n_vocab: int | None) -> Result:
 def minimax_m1(files: TokenizerFiles, n_vocab: int | None) -> Result:
     """Byte-level BPE with the template of chat_template.jinja, or MiniMax M1's."""
     kind, out, n_tokens, notes = bpe(files, n_vocab)
-    bundled = package_files("ggufpress.vocab").joinpath("minimax_m1.jinja")
-    template = files.read_text(TEMPLATE) if files.has(TEMPLATE) else bundled.read_text("utf-8")
+    template = files.read_text(TEMPLATE) if files.has(TEMPLATE) else chat_template("minimax_m1")
     out["tokenizer.chat_template"] = text(template)
     return kind, out, n_tokens, notes
 
@@ -128,8 +127,7 @@ def kimi_k3(files: TokenizerFiles, n_vocab: int | None) -> Result:
     if (end := config.get("eos_token_id")) is not None:
         out[ID_KEYS["eos"]] = u32(expect_id(end, f"{files.path('config.json')}: eos_token_id"))
     if not any(key.startswith("tokenizer.chat_template") for key in out):
-        template = package_files("ggufpress.vocab").joinpath("kimi_k3.jinja")
-        out["tokenizer.chat_template"] = text(template.read_text("utf-8"))
+        out["tokenizer.chat_template"] = text(chat_template("kimi_k3"))
     return kind, out, n_tokens, notes
 
 

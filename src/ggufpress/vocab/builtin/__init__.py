@@ -1,7 +1,8 @@
-"""Llama 2's vocabulary, for checkpoints that use it without bringing it along.
+"""What llama.cpp's converter puts into files of checkpoints that do not bring it along: a vocabulary and chat templates.
 
-llama_2.txt.xz holds the pieces from id 259 on, a line each. Source: models/ggml-vocab-llama-spm.gguf of llama.cpp of
-llama-cpp-python 0.3.36.
+llama_2.txt.xz holds Llama 2's pieces from id 259 on, a line each. Source: models/ggml-vocab-llama-spm.gguf of llama.cpp of
+llama-cpp-python 0.3.36. minimax_m1.jinja and kimi_k3.jinja are the templates of MiniMax M1 and Kimi K3, as models/templates
+there has them: their text is part of the files, byte for byte.
 """
 
 from __future__ import annotations
@@ -26,3 +27,8 @@ def llama_2() -> TokenTable:
     types = [TokenType.UNKNOWN, TokenType.CONTROL, TokenType.CONTROL]
     types += [TokenType.BYTE] * N_BYTES + [TokenType.NORMAL] * len(pieces)
     return TokenTable(tokens, types, scores)
+
+
+def chat_template(name: str) -> str:
+    """The chat template of `minimax_m1` or `kimi_k3`."""
+    return files(__name__).joinpath(f"{name}.jinja").read_text("utf-8")
