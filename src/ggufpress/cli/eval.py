@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from ggufpress.amounts import human_bytes
-from ggufpress.cli.counting import StepProgress
 from ggufpress.cli.output import print_json, print_table, shared_options, stderr, table
+from ggufpress.cli.progress import StepProgress
 from ggufpress.errors import OutputError
 from ggufpress.llama.library import library
 from ggufpress.llama.runnable import runnable

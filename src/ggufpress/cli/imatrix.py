@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from ggufpress.amounts import human_count
-from ggufpress.cli.counting import StepProgress
 from ggufpress.cli.output import print_json, print_table, shared_options, stderr, table
+from ggufpress.cli.progress import StepProgress
 from ggufpress.errors import OutputError
 from ggufpress.imatrix.make import BATCH, Settings, make_matrix, partial_path, write_matrix
 from ggufpress.imatrix.matrix import ImportanceMatrix

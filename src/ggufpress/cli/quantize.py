@@ -11,10 +11,9 @@ import click
 
 from ggufpress.amounts import human_bytes, human_count
 from ggufpress.cli.container_options import container_options
-from ggufpress.cli.counting import StepProgress
 from ggufpress.cli.fetching import fetching
 from ggufpress.cli.output import print_json, print_table, say, shared_options, stderr, table
-from ggufpress.cli.progress import ByteProgress, WeightProgress
+from ggufpress.cli.progress import ByteProgress, StepProgress, WeightProgress
 from ggufpress.cli.push_options import PushOptions, push_options, refuse_without_push
 from ggufpress.cli.recipe_options import imatrix_options, recipe_options
 from ggufpress.cli.source_options import source_options
