@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import Unpack
 
 import click
 
 from ggufpress.amounts import human_bytes
-from ggufpress.cli.output import print_json, shared_options, stderr
-from ggufpress.cli.push_options import PushOptions, base_of, push_options, said_command, target_of
+from ggufpress.cli.output import print_json, shared_options
+from ggufpress.cli.push_options import PushOptions, base_of, push_options, target_of
 from ggufpress.errors import UsageError
 
 
@@ -43,10 +42,8 @@ def command(
     \b
     ggufpress push TinyLlama-Q4_K_M.gguf TinyLlama-Q8_0.gguf ann/TinyLlama-GGUF --private
     """
-    from ggufpress.cli.pushing import UploadProgress, open_session, show_outcome  # noqa: PLC0415
+    from ggufpress.cli.pushing import open_publication, show_outcome  # noqa: PLC0415
     from ggufpress.publish.describing import local_models, sha256_of, source_facts  # noqa: PLC0415
-    from ggufpress.publish.facts import Made  # noqa: PLC0415
-    from ggufpress.publish.publication import About, Publication  # noqa: PLC0415
     from ggufpress.publish.splitting import split_where_needed  # noqa: PLC0415
 
     target = target_of(repo, options)
@@ -65,26 +62,18 @@ def command(
         raise UsageError("these files are of several models", hint="a repository holds one model, in many types")
     base, revision = base_of(options["base_model"])
     source = source_facts(metadata, models[0].stored.name, repo=base, revision=revision)
-    talk = not quiet and not as_json
-    if talk:
-        about = ", ".join(f"{model.type} ({human_bytes(model.nbytes)})" for model in models)
-        stderr().print(f"{source.name}: {about} -> {repo}", markup=False)
-        if source.repo is None:
-            stderr().print(
-                "note: the card names no base model: --base-model ORG/NAME adds it", style="dim", markup=False
-            )
+    about = ", ".join(f"{model.type} ({human_bytes(model.nbytes)})" for model in models)
     with ExitStack() as stack:
-        progress = stack.enter_context(UploadProgress(talk=talk))
-        made = Made(said_command(), version("ggufpress"))
-        about_it = About(source, metadata, made, imatrix, consent=options["yes_i_may"], card=options["card"])
-        publication = stack.enter_context(
-            Publication(
-                open_session(token, progress),
-                target,
-                about_it,
-                [model.type for model in models],
-                progress=progress.advance,
-            )
+        progress, publication = open_publication(
+            stack,
+            target,
+            options,
+            source,
+            metadata,
+            [model.type for model in models],
+            imatrix,
+            token=token,
+            line=None if quiet or as_json else f"{source.name}: {about} -> {repo}",
         )
         models = tuple(stack.enter_context(split_where_needed(model)) for model in models)
         progress.show()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -11,8 +15,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from ggufpress.amounts import human_bytes
 from ggufpress.cli.output import print_json, stderr
+from ggufpress.cli.push_options import PushOptions, said_command
+from ggufpress.gguf.values import Metadata
 from ggufpress.hub.session import Session
-from ggufpress.publish.publication import Outcome
+from ggufpress.publish.facts import Made, Source
+from ggufpress.publish.publication import About, Outcome, Publication
+from ggufpress.publish.target import Target
 
 
 class UploadProgress:
@@ -68,9 +76,33 @@ class UploadProgress:
             self._bar.stop()
 
 
-def open_session(token: str | None, progress: UploadProgress) -> Session:
-    """A session that tells what it waits for."""
-    return Session(token, say=progress.say)
+def open_publication(
+    stack: ExitStack,
+    target: Target,
+    options: PushOptions,
+    source: Source,
+    metadata: Metadata,
+    types: Sequence[str],
+    imatrix: Path | None,
+    *,
+    token: str | None,
+    line: str | None,
+) -> tuple[UploadProgress, Publication]:
+    """Open the target for files of `types`, as this command asks for; `stack` closes it. `line` is said first, if any talk is.
+
+    Raises GgufpressError where the target must not or cannot be written.
+    """
+    if line is not None:
+        stderr().print(line, markup=False)
+        if source.repo is None:
+            stderr().print(
+                "note: the card names no base model: --base-model ORG/NAME adds it", style="dim", markup=False
+            )
+    progress = stack.enter_context(UploadProgress(talk=line is not None))
+    made = Made(said_command(), version("ggufpress"))
+    about = About(source, metadata, made, imatrix, consent=options["yes_i_may"], card=options["card"])
+    session = Session(token, say=progress.say)
+    return progress, stack.enter_context(Publication(session, target, about, types, progress=progress.advance))
 
 
 def show_outcome(outcome: Outcome, *, as_json: bool, quiet: bool) -> None:

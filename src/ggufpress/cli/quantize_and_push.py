@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from importlib.metadata import version
 
 from ggufpress.amounts import human_bytes
 from ggufpress.cli.output import stderr
 from ggufpress.cli.progress import WeightProgress
-from ggufpress.cli.push_options import PushOptions, base_of, said_command, target_of
-from ggufpress.cli.pushing import UploadProgress, open_session, show_outcome
+from ggufpress.cli.push_options import PushOptions, base_of, target_of
+from ggufpress.cli.pushing import open_publication, show_outcome
 from ggufpress.cli.quantize import about_unchecked
 from ggufpress.execute.run import Report, execute
 from ggufpress.planning import Plan
 from ggufpress.publish.describing import source_facts
-from ggufpress.publish.facts import Made
 from ggufpress.publish.making import check_names, make_and_push
-from ggufpress.publish.publication import About, Publication
 from ggufpress.publish.splitting import MAX_FILE, SHARD_SIZE
 
 
@@ -56,25 +53,18 @@ def quantize_and_push(
     base, revision = (base, revision) if base else (provenance.get("repository"), provenance.get("commit"))
     metadata = plan.outputs[0].metadata
     source = source_facts(metadata, plan.model.name, repo=base, revision=revision)
-    if talk:
-        shown = stderr()
-        types = ", ".join(f"{output.preset.name} ({human_bytes(output.file_bytes)})" for output in plan.outputs)
-        shown.print(f"pushing to {repo}: {types}", markup=False)
-        if source.repo is None:
-            shown.print("note: the card names no base model: --base-model ORG/NAME adds it", style="dim", markup=False)
-    matrix = plan.importance.path if plan.importance else None
+    types = ", ".join(f"{output.preset.name} ({human_bytes(output.file_bytes)})" for output in plan.outputs)
     with ExitStack() as stack:
-        progress = stack.enter_context(UploadProgress(talk=talk))
-        made = Made(said_command(), version("ggufpress"))
-        about = About(source, metadata, made, matrix, consent=options["yes_i_may"], card=options["card"])
-        publication = stack.enter_context(
-            Publication(
-                open_session(token, progress),
-                target,
-                about,
-                [output.preset.name for output in plan.outputs],
-                progress=progress.advance,
-            )
+        progress, publication = open_publication(
+            stack,
+            target,
+            options,
+            source,
+            metadata,
+            [output.preset.name for output in plan.outputs],
+            plan.importance.path if plan.importance else None,
+            token=token,
+            line=f"pushing to {repo}: {types}" if talk else None,
         )
 
         def make(part: Plan, replace_files: bool) -> Report:
