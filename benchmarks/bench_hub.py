@@ -37,9 +37,9 @@ RANGE = 8 << 20
 
 def serve(folder: Path, rate: float) -> None:
     """Serve the checkpoint until standard input ends. Prints where."""
-    from tests.hubserver.faults import Slow  # noqa: PLC0415
-    from tests.hubserver.server import HubServer  # noqa: PLC0415
-    from tests.hubserver.store import add_folder  # noqa: PLC0415
+    from tests.hubserver.faults import Slow
+    from tests.hubserver.server import HubServer
+    from tests.hubserver.store import add_folder
 
     with HubServer() as hub:
         add_folder(hub.store, MODEL, folder)
@@ -51,8 +51,8 @@ def serve(folder: Path, rate: float) -> None:
 
 def plain() -> None:
     """Get the file by ranges, and throw it away."""
-    import httpx2  # noqa: PLC0415
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415
+    import httpx2
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     found = get_hf_file_metadata(hf_hub_url(MODEL, "model.safetensors"))
     assert found.size
@@ -68,13 +68,13 @@ def plain() -> None:
 
 def fetch() -> None:
     """Read what a conversion would read, in its order, and do nothing with it."""
-    from ggufpress.execute.pipeline import in_reading_order  # noqa: PLC0415
-    from ggufpress.execute.slabs import slabs  # noqa: PLC0415
-    from ggufpress.hub.address import HubAddress  # noqa: PLC0415
-    from ggufpress.hub.session import Session  # noqa: PLC0415
-    from ggufpress.hub.source import open_on_hub  # noqa: PLC0415
-    from ggufpress.planning.model import read_model  # noqa: PLC0415
-    from ggufpress.source.reading import TensorReader  # noqa: PLC0415
+    from ggufpress.execute.pipeline import in_reading_order
+    from ggufpress.execute.slabs import slabs
+    from ggufpress.hub.address import HubAddress
+    from ggufpress.hub.session import Session
+    from ggufpress.hub.source import open_on_hub
+    from ggufpress.planning.model import read_model
+    from ggufpress.source.reading import TensorReader
 
     model = read_model(open_on_hub(Session(), HubAddress(MODEL)))
     tensors = in_reading_order(model.tensors)

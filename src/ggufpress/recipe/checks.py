@@ -71,7 +71,8 @@ def check_importance(decisions: Mapping[str, Decision], recipe: Recipe, importan
     better = upgraded(name, decision.qtype, recipe.preset)
     raise ImatrixError(
         f"{recipe.preset.name}: {lacking} {counted(missing)}: {', '.join(listed[:SHOWN])}{more}",
-        hint=f"give --imatrix FILE with such entries, or --imatrix auto, which makes one; or --on-missing upgrade, which takes types such as {better} instead; "
+        hint="give --imatrix FILE with such entries, or --imatrix auto, which makes one; "
+        f"or --on-missing upgrade, which takes types such as {better} instead; "
         "or --on-missing unweighted, which makes poor files",
     )
 
