@@ -19,7 +19,7 @@ from tests.hubserver.faults import (
     Truncate,
     WrongBytes,
 )
-from tests.publish.conftest import REPO, World, told
+from tests.publish.conftest import REPO, TOKEN, World
 
 STORM = (
     Status(429, {"Retry-After": "0"}), Status(500), Status(502), Status(503), Reset(), LostReply(), CutUpload(500),
